@@ -1,0 +1,182 @@
+// Package hierarchy holds what is wanted and what is there, as values: the
+// images of a config file and the graph they form, and the images and boxes
+// that an engine was seen to hold. It reads files through an fs.FS and asks
+// nobody else.
+package hierarchy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
+)
+
+// Manager names a container engine, and is the program that drives it.
+type Manager string
+
+// The managers that ocisi knows.
+const (
+	Docker Manager = "docker"
+	Podman Manager = "podman"
+)
+
+// Labels that ocisi puts on what it makes. What has none of them is not ours.
+const (
+	// LabelImage is the reference of the image, name:tag, as the config has it.
+	LabelImage = "ocisi.image"
+	// LabelParent is the reference of the managed image it is built from.
+	LabelParent = "ocisi.parent"
+	// LabelConfig is the absolute path of the config file.
+	LabelConfig = "ocisi.config"
+	// LabelVersion is the version of ocisi that made it.
+	LabelVersion = "ocisi.version"
+	// LabelBox is on boxes: the name of the box.
+	LabelBox = "ocisi.box"
+	// LabelSpec is on boxes: the hash of the box's spec (Box.Hash).
+	LabelSpec = "ocisi.spec"
+	// LabelImageID is on boxes: the ID of the image that the box was created from.
+	LabelImageID = "ocisi.image-id"
+)
+
+// Key identifies an image: two stores may hold the same reference.
+type Key struct {
+	Manager Manager
+	Ref     string // name:tag
+}
+
+func (k Key) String() string { return string(k.Manager) + " " + k.Ref }
+
+// Image is an entry of the config, resolved: what to build and from what.
+type Image struct {
+	Name          string
+	Tag           string
+	Manager       Manager
+	Enabled       bool
+	Context       string            // absolute path of the build context
+	Containerfile string            // absolute path
+	Args          map[string]string // build arguments
+	Parents       []Need            // managed images, each once, in the order of the Containerfile
+	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
+	Box           *Box              // the distrobox made from it; nil: none
+	Pos           Position          // of the entry in the config file
+}
+
+// Ref returns name:tag.
+func (im Image) Ref() string { return im.Name + ":" + im.Tag }
+
+// Key returns the image's identity.
+func (im Image) Key() Key { return Key{im.Manager, im.Ref()} }
+
+// Thin reports whether the image is a thin layer: built by
+// Containerfile.img-dx, never shared, always last.
+func (im Image) Thin() bool { return strings.HasSuffix(im.Name, ThinSuffix) }
+
+// ThinSuffix ends the names of images that are thin layers.
+const ThinSuffix = "-dx"
+
+// Need is one image that a Containerfile reads.
+type Need struct {
+	Ref  string // as the Containerfile has it, arguments resolved
+	As   string // the reference to use in its place: the managed image's name:tag, or the override of a base
+	Line int    // in the Containerfile
+}
+
+// Box is a distrobox: what distrobox.ini holds, as values.
+type Box struct {
+	Name               string
+	Home               string   `yaml:"home"`                // "" is the user's own
+	Hostname           string   `yaml:"hostname"`            //
+	Init               bool     `yaml:"init"`                // systemd inside
+	Nvidia             bool     `yaml:"nvidia"`              //
+	Root               bool     `yaml:"root"`                // rootful podman
+	StartNow           bool     `yaml:"start_now"`           //
+	Volumes            []string `yaml:"volumes"`             // SRC:DST[:MODE]
+	ExportedBins       []string `yaml:"exported_bins"`       // absolute paths in the box
+	ExportedApps       []string `yaml:"exported_apps"`       //
+	ExportedBinsPath   string   `yaml:"exported_bins_path"`  // "" is ~/.local/bin
+	AdditionalPackages []string `yaml:"additional_packages"` //
+	InitHooks          []string `yaml:"init_hooks"`          // shell, run in the box at every start
+	AdditionalFlags    []string `yaml:"additional_flags"`    // for the engine's create
+}
+
+// Position is a place in a file; lines and columns count from 1.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// Store is what one engine was seen to hold.
+type Store struct {
+	Manager Manager
+	Images  []StoredImage
+	Boxes   []StoredBox
+}
+
+// StoredImage is an image in an engine's store.
+type StoredImage struct {
+	ID      string            // sha256:…
+	Refs    []string          // full names: registry/name:tag
+	Labels  map[string]string //
+	Created int64             // Unix seconds
+	Size    int64             // bytes, as the engine counts them
+}
+
+// StoredBox is a container that distrobox or ocisi made.
+type StoredBox struct {
+	ID      string
+	Name    string
+	ImageID string // sha256:…
+	Image   string // the full name it was created from, as far as the engine tells
+	Labels  map[string]string
+	Running bool
+}
+
+// StoreRef returns the full name under which a manager's store holds a managed
+// image: podman puts localhost/ before a name without a registry, docker
+// docker.io/library/. A base of the same short name is thus another image
+// under podman, and the same one under docker.
+func (m Manager) StoreRef(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	full := reference.TagNameOnly(named).String()
+	if first, _, _ := strings.Cut(ref, "/"); m == Podman && !strings.HasPrefix(full, first+"/") {
+		return "localhost/" + ref + strings.TrimPrefix(full, named.String())
+	}
+	return full
+}
+
+// FullRef returns the full name of an image that is not managed, with
+// docker.io and the tag latest where the reference leaves them out.
+func FullRef(ref string) string { return Docker.StoreRef(ref) }
+
+// FamiliarRef returns a full name as people type it: without docker.io/ and
+// docker.io/library/. A localhost/ stays.
+func FamiliarRef(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.FamiliarString(named)
+}
+
+// Image returns the image that holds a full name (StoreRef, FullRef), or false.
+func (s Store) Image(full string) (StoredImage, bool) {
+	for _, im := range s.Images {
+		if slices.Contains(im.Refs, full) {
+			return im, true
+		}
+	}
+	return StoredImage{}, false
+}
+
+// Box returns the stored box of a name, or false.
+func (s Store) Box(name string) (StoredBox, bool) {
+	for _, b := range s.Boxes {
+		if b.Name == name {
+			return b, true
+		}
+	}
+	return StoredBox{}, false
+}
