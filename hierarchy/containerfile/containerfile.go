@@ -1,0 +1,265 @@
+// Package containerfile reads Containerfiles: which images one is built from
+// and which arguments it takes. BuildKit's own parser does the reading, so what
+// is accepted here is what BuildKit accepts.
+package containerfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// File is a Containerfile, read with a set of build arguments.
+type File struct {
+	// Images are the images that it is built from, in the order of their first
+	// use: FROM, COPY --from and RUN --mount=from. Stages of the file itself and
+	// scratch are not among them.
+	Images []Image
+	// Args are the names of the arguments it declares, sorted.
+	Args []string
+
+	text  []byte
+	spans []span
+}
+
+// Image is one image that a Containerfile reads.
+type Image struct {
+	Ref         string // arguments resolved
+	Instruction string // FROM, COPY or RUN
+	Line        int    // of the instruction, from 1
+}
+
+// span is a place where an image is named.
+type span struct {
+	ref         string
+	raw         string // as the file has it, arguments unresolved
+	prefix      string // what stands directly before it: "", "--from=" or "from="
+	first, last int    // lines, from 1
+}
+
+// SyntaxError says that a Containerfile cannot be read.
+type SyntaxError struct {
+	Line int // from 1; 0 when the whole file is meant
+	Err  error
+}
+
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return e.Err.Error()
+	}
+	line := fmt.Sprintf("line %d: ", e.Line)
+	return line + strings.TrimPrefix(e.Err.Error(), "dockerfile parse error on "+line)
+}
+
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// Parse reads a Containerfile. The arguments override the defaults of its ARG
+// instructions. The error is a *SyntaxError.
+func Parse(text []byte, args map[string]string) (*File, error) {
+	tree, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	stages, metaArgs, err := instructions.Parse(tree.AST, nil)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	r := reader{
+		file:  &File{text: text},
+		lex:   shell.NewLex(tree.EscapeToken),
+		given: args,
+		names: map[string]bool{},
+		own:   map[string]bool{"scratch": true},
+	}
+	if err := r.read(metaArgs, stages); err != nil {
+		return nil, err
+	}
+	r.file.Args = slices.Sorted(maps.Keys(r.names))
+	return r.file, nil
+}
+
+func syntaxError(err error) error {
+	e := &SyntaxError{Err: err}
+	if at, ok := errors.AsType[*parser.LocationError](err); ok && len(at.Locations) > 0 {
+		e.Line = firstLine(at.Locations[0])
+	}
+	return e
+}
+
+func firstLine(at []parser.Range) int {
+	if len(at) == 0 {
+		return 0
+	}
+	return at[0].Start.Line
+}
+
+type reader struct {
+	file  *File
+	lex   *shell.Lex
+	given map[string]string
+	names map[string]bool // declared arguments
+	own   map[string]bool // stages seen so far, in lower case, and scratch
+}
+
+func (r *reader) read(metaArgs []instructions.ArgCommand, stages []instructions.Stage) error {
+	global := platform()
+	for _, a := range metaArgs {
+		if err := r.declare(a, global, global); err != nil {
+			return err
+		}
+	}
+	for i, stage := range stages {
+		if err := r.use(span{raw: stage.BaseName}, "FROM", stage.Location, global); err != nil {
+			return err
+		}
+		if err := r.stage(stage, global); err != nil {
+			return err
+		}
+		r.own[strconv.Itoa(i)] = true
+		if stage.Name != "" {
+			r.own[strings.ToLower(stage.Name)] = true
+		}
+	}
+	return nil
+}
+
+func (r *reader) stage(stage instructions.Stage, global map[string]string) error {
+	env := platform()
+	for _, cmd := range stage.Commands {
+		var err error
+		switch c := cmd.(type) {
+		case *instructions.ArgCommand:
+			err = r.declare(*c, env, global)
+		case *instructions.CopyCommand:
+			if c.From != "" {
+				err = r.use(span{raw: c.From, prefix: "--from="}, "COPY", c.Location(), env)
+			}
+		case *instructions.RunCommand:
+			for _, m := range instructions.GetMounts(c) {
+				if m.From != "" && err == nil {
+					err = r.use(span{raw: m.From, prefix: "from="}, "RUN", c.Location(), env)
+				}
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// declare adds the arguments of an ARG to env. What was given wins over the
+// default; in a stage, an ARG without a default takes the value from before
+// the first FROM.
+func (r *reader) declare(a instructions.ArgCommand, env, global map[string]string) error {
+	for _, kv := range a.Args {
+		r.names[kv.Key] = true
+		if v, ok := r.given[kv.Key]; ok {
+			env[kv.Key] = v
+			continue
+		}
+		if kv.Value == nil {
+			if v, ok := global[kv.Key]; ok {
+				env[kv.Key] = v
+			}
+			continue
+		}
+		v, err := r.expand(*kv.Value, env)
+		if err != nil {
+			return &SyntaxError{Line: firstLine(a.Location()), Err: err}
+		}
+		env[kv.Key] = v
+	}
+	return nil
+}
+
+// use records that an image is named at a place.
+func (r *reader) use(s span, instruction string, at []parser.Range, env map[string]string) error {
+	s.first = firstLine(at)
+	s.last = s.first
+	if len(at) > 0 {
+		s.last = at[len(at)-1].End.Line
+	}
+	ref, err := r.expand(s.raw, env)
+	switch {
+	case err != nil:
+		return &SyntaxError{Line: s.first, Err: err}
+	case strings.Trim(ref, ":") == "" || strings.HasPrefix(ref, ":") || strings.HasSuffix(ref, ":"):
+		return &SyntaxError{Line: s.first, Err: fmt.Errorf("%s %s: the image's name comes to %q; give its ARG a default or a value", instruction, s.raw, ref)}
+	case r.own[strings.ToLower(ref)]:
+		return nil
+	}
+	s.ref = ref
+	r.file.spans = append(r.file.spans, s)
+	if !slices.ContainsFunc(r.file.Images, func(im Image) bool { return im.Ref == ref }) {
+		r.file.Images = append(r.file.Images, Image{Ref: ref, Instruction: instruction, Line: s.first})
+	}
+	return nil
+}
+
+func (r *reader) expand(word string, env map[string]string) (string, error) {
+	pairs := make([]string, 0, len(env))
+	for k, v := range env {
+		pairs = append(pairs, k+"="+v)
+	}
+	out, _, err := r.lex.ProcessWord(word, shell.EnvsFromSlice(pairs))
+	return out, err
+}
+
+// platform returns the arguments that every builder predefines, for the
+// machine that ocisi runs on.
+func platform() map[string]string {
+	const system = "linux"
+	both := system + "/" + runtime.GOARCH
+	return map[string]string{
+		"TARGETPLATFORM": both, "TARGETOS": system, "TARGETARCH": runtime.GOARCH,
+		"BUILDPLATFORM": both, "BUILDOS": system, "BUILDARCH": runtime.GOARCH,
+	}
+}
+
+// Replace returns the file's text with images replaced: a key is an image's
+// Ref, its value what to write instead. Everything else stays as it was.
+func (f *File) Replace(with map[string]string) []byte {
+	lines := bytes.SplitAfter(f.text, []byte("\n"))
+	for _, s := range f.spans {
+		to, ok := with[s.ref]
+		if !ok || to == s.ref {
+			continue
+		}
+		for i := s.first - 1; i >= 0 && i < s.last && i < len(lines); i++ {
+			var done bool
+			if lines[i], done = replaceWord(lines[i], s.prefix+s.raw, s.prefix+to); done {
+				break
+			}
+		}
+	}
+	return bytes.Join(lines, nil)
+}
+
+// replaceWord replaces the first whole word of a line: one that ends at white
+// space, a comma or the line's end, and begins after white space, a comma, a
+// quote or an equals sign.
+func replaceWord(line []byte, from, to string) ([]byte, bool) {
+	for at := 0; ; {
+		i := bytes.Index(line[at:], []byte(from))
+		if i < 0 {
+			return line, false
+		}
+		start, end := at+i, at+i+len(from)
+		before := start == 0 || strings.ContainsRune(" \t,=\"'", rune(line[start-1]))
+		after := end == len(line) || strings.ContainsRune(" \t,\r\n\"'", rune(line[end]))
+		if before && after {
+			return slices.Concat(line[:start], []byte(to), line[end:]), true
+		}
+		at = start + 1
+	}
+}
