@@ -1,0 +1,191 @@
+// Package engine drives docker and podman behind one type: what a store holds,
+// builds, pulls, tags, removals and what layers take. One Engine is one store.
+//
+// Both engines are asked through docker's API, which podman serves as well.
+// Builds differ: docker's go to the daemon's own BuildKit, podman's are a
+// podman program each, since its API cannot end a running step. All other
+// differences are the fields of a small struct (differences).
+//
+// The package never removes by force and never touches volumes.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/client"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// askTimeout bounds every question to an engine; only pulls and builds take as
+// long as they take.
+const askTimeout = 30 * time.Second
+
+// parallel is how many questions are put to an engine at the same time: what
+// both engines were measured to gain from.
+const parallel = 8
+
+// Options are what an Engine needs of its surroundings.
+type Options struct {
+	Runner  process.Runner
+	Getenv  func(string) string
+	Home    string       // the user's home: docker's contexts are below it
+	Version string       // of ocisi, for the User-Agent
+	TempDir string       // for files that live as long as a call or the Engine; "" is the system's
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+// Engine is docker or podman. Its methods may be called from several
+// goroutines.
+type Engine struct {
+	manager  hierarchy.Manager
+	differs  differences
+	opts     Options
+	log      *slog.Logger
+	api      *client.Client
+	endpoint string
+	stop     func() error  // ends the service that Open started; nil: none
+	turn     chan struct{} // holds the one build that may run, where differs.serial
+}
+
+// differences are what docker and podman do not have in common.
+type differences struct {
+	buildKit       bool // the daemon speaks BuildKit on /grpc
+	serial         bool // builds that run at the same time spoil each other's cache
+	historyFromTop bool // the history of an image that lacks entries is that of its upper layers
+}
+
+func differencesOf(m hierarchy.Manager) differences {
+	if m == hierarchy.Podman {
+		return differences{serial: true, historyFromTop: true}
+	}
+	return differences{buildKit: true}
+}
+
+// UnreachableError says that an engine does not answer. errors.Is(err,
+// fs.ErrPermission) tells whether it is because the user may not open its
+// socket.
+type UnreachableError struct {
+	Manager  hierarchy.Manager
+	Endpoint string
+	Err      error
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%s does not answer at %s: %v", e.Manager, e.Endpoint, e.Err)
+}
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Open connects to an engine. It returns an *UnreachableError when none
+// answers, a *process.NotFoundError when podman is not installed. The engine
+// must be closed.
+func Open(ctx context.Context, m hierarchy.Manager, o Options) (*Engine, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{manager: m, differs: differencesOf(m), opts: o, log: o.Log.With("manager", string(m)), turn: make(chan struct{}, 1)}
+	var err error
+	switch m {
+	case hierarchy.Docker:
+		err = e.openDocker(ctx)
+	case hierarchy.Podman:
+		err = e.openPodman(ctx)
+	default:
+		err = fmt.Errorf("unknown manager %q", m)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.log.DebugContext(ctx, "engine opened", "endpoint", e.endpoint, "api", e.api.ClientVersion())
+	return e, nil
+}
+
+// connect makes the API client of an endpoint and waits for its first answer.
+func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Opt) error {
+	agent := client.WithUserAgent("ocisi/" + e.opts.Version)
+	api, err := client.NewClientWithOpts(append(opts, agent, client.WithAPIVersionNegotiation())...)
+	if err != nil {
+		return &UnreachableError{e.manager, endpoint, err}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+	defer cancel()
+	ping, err := api.Ping(ctx)
+	if err != nil {
+		_ = api.Close()
+		return &UnreachableError{e.manager, endpoint, inWords(ctx, err)}
+	}
+	api.NegotiateAPIVersionPing(ping)
+	e.api, e.endpoint = api, endpoint
+	return nil
+}
+
+var errNoAnswer = errors.New("no answer after " + askTimeout.String())
+
+// inWords returns an error as the engine meant it: without the client's
+// preamble, and with the reason why a context ended.
+func inWords(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// ask bounds a question to the engine.
+func ask(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+}
+
+// Close ends what Open started and nothing else.
+func (e *Engine) Close() error {
+	err := e.api.Close()
+	if e.stop != nil {
+		err = errors.Join(err, e.stop())
+	}
+	return err
+}
+
+// Manager returns which engine it is.
+func (e *Engine) Manager() hierarchy.Manager { return e.manager }
+
+// Serial reports whether builds in this store must run one after the other.
+// Build sees to it by itself; a scheduler that knows does not start a build
+// only to have it wait.
+func (e *Engine) Serial() bool { return e.differs.serial }
+
+// Info is what an engine says about itself.
+type Info struct {
+	Version    string // of the engine
+	APIVersion string // that is spoken with it
+	Driver     string // of its storage
+	Root       string // directory of its storage
+	Rootless   bool
+	Endpoint   string // where it answers
+	Containerd bool   // images are in containerd's store, which counts bytes in another way
+}
+
+// Info asks an engine about itself.
+func (e *Engine) Info(ctx context.Context) (Info, error) {
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	in, err := e.api.Info(ctx)
+	if err != nil {
+		return Info{}, fmt.Errorf("asking %s about itself: %w", e.manager, inWords(ctx, err))
+	}
+	info := Info{
+		Version: in.ServerVersion, APIVersion: e.api.ClientVersion(), Driver: in.Driver, Root: in.DockerRootDir, Endpoint: e.endpoint,
+	}
+	for _, o := range in.SecurityOptions {
+		info.Rootless = info.Rootless || strings.HasPrefix(o, "name=rootless") || o == "rootless"
+	}
+	for _, s := range in.DriverStatus {
+		info.Containerd = info.Containerd || strings.HasPrefix(s[1], "io.containerd.snapshotter")
+	}
+	return info, nil
+}
