@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# What every script here shares: messages, places, the test user. Sourced, not run.
+
+CACHE=${OCISI_HOST_CACHE:-/var/cache/ocisi-testhost} # tars and the machines' disks
+STATE=/run/ocisi-testhost                            # pids, locks, logs: gone after a reboot, as the machines are
+TEST_USER=dev
+export CACHE STATE TEST_USER
+
+say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
+
+die() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
