@@ -1,0 +1,230 @@
+package box
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// repeatInstall makes a first start install additional_packages in an image
+// that says it is complete. It runs at every start, hence its own mark.
+// Distrobox 1 puts it between double quotes in a shell: no quotes, no dollars.
+const repeatInstall = "test -e /.ocisi-packages || rm -f /.containersetupdone; touch /.ocisi-packages"
+
+// safe are the characters, besides letters and digits, that no shell touches.
+const safe = "@%+=:,./_-"
+
+// createArgs returns the arguments of "distrobox create".
+//
+// Distrobox 1 joins them to one line that it hands to eval, unquoted, so that
+// blanks and wildcards are not safe either: a value must be made of plain
+// characters or it is a *ValueError. Distrobox 2 hands each --additional-flags
+// on as one argument, so every word of them goes by itself.
+func (d Distrobox) createArgs(s Spec) ([]string, error) {
+	b := s.Box
+	w := words{box: b.Name, home: d.Home}
+	w.args = []string{"create", "--yes"}
+	w.name(b.Name)
+	w.add("--image", "image", s.Image)
+	w.flag("--root", s.rootful())
+	w.flag("--init", b.Init)
+	w.flag("--nvidia", b.Nvidia)
+	if home := w.expand("home", b.Home); home != "" && !sameDir(home, d.Home) {
+		w.add("--home", "home", home)
+	}
+	if b.Hostname != "" {
+		w.add("--hostname", "hostname", b.Hostname)
+	}
+	for _, v := range b.Volumes {
+		w.volume(v)
+	}
+	for _, p := range b.AdditionalPackages {
+		for _, one := range strings.Fields(p) {
+			w.add("--additional-packages", "additional_packages", one)
+		}
+	}
+	if len(b.AdditionalPackages) > 0 {
+		w.args = append(w.args, "--pre-init-hooks", repeatInstall)
+	}
+	if hook := carried(b.InitHooks); hook != "" {
+		w.args = append(w.args, "--init-hooks", hook)
+	}
+	for _, f := range b.AdditionalFlags {
+		for _, one := range strings.Fields(f) {
+			w.add("--additional-flags", "additional_flags", w.expand("additional_flags", one))
+		}
+	}
+	w.labels(s)
+	return w.args, w.err
+}
+
+// exports returns, for each thing to export, its name and the command that
+// exports it from within the box.
+func (d Distrobox) exports(b hierarchy.Box) ([]exported, error) {
+	w := words{box: b.Name, home: d.Home}
+	path := w.expand("exported_bins_path", b.ExportedBinsPath)
+	if path == "" {
+		path = filepath.Join(d.Home, ".local", "bin")
+	}
+	w.plain("exported_bins_path", path)
+	var all []exported
+	for _, bin := range b.ExportedBins {
+		w.plain("exported_bins", bin)
+		if !strings.HasPrefix(bin, "/") {
+			w.refuse("exported_bins", bin, "is not an absolute path in the box")
+		}
+		all = append(all, exported{bin, []string{"distrobox-export", "--bin", bin, "--export-path", path}})
+	}
+	for _, app := range b.ExportedApps {
+		w.plain("exported_apps", app)
+		all = append(all, exported{app, []string{"distrobox-export", "--app", app}})
+	}
+	return all, w.err
+}
+
+type exported struct {
+	what string
+	argv []string
+}
+
+// words collects arguments, and the first value that is not fit to be one.
+type words struct {
+	box, home string
+	args      []string
+	err       error
+}
+
+func (w *words) flag(flag string, on bool) {
+	if on {
+		w.args = append(w.args, flag)
+	}
+}
+
+func (w *words) add(flag, key, value string) {
+	w.plain(key, value)
+	w.args = append(w.args, flag, value)
+}
+
+func (w *words) refuse(key, value, reason string) {
+	if w.err == nil {
+		w.err = &ValueError{Box: w.box, Key: key, Value: value, Reason: reason}
+	}
+}
+
+// plain refuses a value that a shell would read in another way, or that
+// distrobox would take for an absent one.
+func (w *words) plain(key, value string) {
+	if value == "" {
+		w.refuse(key, value, "is empty")
+	}
+	for _, r := range value {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(safe, r) {
+			w.refuse(key, value, fmt.Sprintf("has %q, which distrobox hands to a shell", r))
+			return
+		}
+	}
+}
+
+func (w *words) name(name string) {
+	w.add("--name", "distrobox", name)
+	for i, r := range name {
+		first := r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r))
+		if !first && (i == 0 || !strings.ContainsRune("_.-", r)) {
+			w.refuse("distrobox", name, "is no name for a container")
+		}
+	}
+}
+
+func (w *words) volume(value string) {
+	parts := strings.Split(value, ":")
+	for i := range parts {
+		parts[i] = w.expand("volumes", parts[i])
+	}
+	w.add("--volume", "volumes", strings.Join(parts, ":"))
+}
+
+// expand replaces ~, $HOME or ${HOME} at the start of a path.
+func (w *words) expand(key, value string) string {
+	for _, home := range []string{"~", "$HOME", "${HOME}"} {
+		rest, ok := strings.CutPrefix(value, home)
+		if !ok || rest != "" && rest[0] != '/' {
+			continue
+		}
+		if w.home == "" {
+			w.refuse(key, value, "needs a home, and none is known")
+		}
+		return w.home + rest
+	}
+	return value
+}
+
+// labels adds the labels of a box. A container has its image's labels too, so
+// only LabelBox tells a box of ours from any other container. Values that a
+// shell would touch are percent-encoded, as in URLs.
+func (w *words) labels(s Spec) {
+	all := maps.Clone(s.Labels)
+	if all == nil {
+		all = map[string]string{}
+	}
+	all[hierarchy.LabelBox] = s.Box.Name
+	all[hierarchy.LabelSpec] = Hash(s.Box)
+	all[hierarchy.LabelImageID] = s.ImageID
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		w.add("--additional-flags", "labels", "--label="+key+"="+labelValue(all[key]))
+	}
+}
+
+func labelValue(v string) string {
+	var out strings.Builder
+	for _, r := range v {
+		switch {
+		case r == '%' || r == ',', !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(safe, r):
+			out.WriteString(escape(r))
+		default:
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
+}
+
+// escape percent-encodes a character whatever it is; url.PathEscape leaves
+// some alone that a shell does not.
+func escape(r rune) string {
+	if e := url.PathEscape(string(r)); e != string(r) {
+		return e
+	}
+	return fmt.Sprintf("%%%02X", r)
+}
+
+// carried wraps init hooks, which are shell by nature, in characters that
+// survive being joined, split, globbed and evaluated on the way into the box:
+// its own shell decodes and evaluates them. One line after the other, and a
+// line that fails ends the start.
+func carried(hooks []string) string {
+	text := strings.Join(hooks, "\n")
+	if strings.TrimSpace(text) == "" {
+		return ""
+	}
+	return `eval "$(echo ` + base64.StdEncoding.EncodeToString([]byte(text)) + `|base64 -d)"`
+}
+
+// sameDir reports whether two paths are one directory, as /home and /var/home
+// are. A home that is the user's own is no home of the box's: distrobox would
+// fill it with skeleton files.
+func sameDir(a, b string) bool {
+	return resolved(a) == resolved(b)
+}
+
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return filepath.Clean(path)
+}

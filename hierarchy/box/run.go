@@ -1,0 +1,126 @@
+package box
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+func (d Distrobox) bin() string {
+	if d.Bin == "" {
+		return "distrobox"
+	}
+	return d.Bin
+}
+
+func (d Distrobox) sudo() string {
+	if d.Sudo == "" {
+		return "sudo"
+	}
+	return d.Sudo
+}
+
+// environment is what distrobox runs with: the manager, no pull, no question,
+// and none of the user's own defaults that would make the box another one
+// than the spec says. Settings in distrobox.conf stay in force.
+func (d Distrobox) environment(m hierarchy.Manager) []string {
+	env := []string{
+		"DBX_CONTAINER_MANAGER=" + string(m),
+		"DBX_CONTAINER_ALWAYS_PULL=0",
+		"DBX_NON_INTERACTIVE=1",
+		"DBX_SKIP_WORKDIR=1",
+		"DBX_VERBOSE=0",
+		"DBX_CONTAINER_CUSTOM_HOME=",
+		"DBX_CONTAINER_HOME_PREFIX=",
+		"DBX_CONTAINER_HOSTNAME=",
+		"DBX_CONTAINER_IMAGE=",
+		"DBX_CONTAINER_NAME=",
+	}
+	if d.Sudo != "" {
+		env = append(env, "DBX_SUDO_PROGRAM="+d.Sudo)
+	}
+	return env
+}
+
+// distrobox runs distrobox, tells what it prints line by line, and returns all
+// of that.
+func (j *job) distrobox(ctx context.Context, timeout time.Duration, args ...string) (string, error) {
+	out := &lines{tell: func(line string) { j.emit(hierarchy.Progress{Log: line}) }}
+	err := j.d.Runner.Run(ctx, process.Cmd{
+		Name:    j.d.bin(),
+		Args:    args,
+		Env:     j.d.environment(j.spec.Manager),
+		Dir:     j.d.Home,
+		Stdout:  out,
+		Stderr:  out,
+		Timeout: timeout,
+	})
+	out.end()
+	return strings.Join(out.all, "\n"), err
+}
+
+// enter runs a command in the box as the user. It must be there: distrobox
+// would make a missing one out of its default image.
+func (j *job) enter(ctx context.Context, timeout time.Duration, command ...string) (string, error) {
+	args := []string{"enter"}
+	if j.spec.rootful() {
+		args = append(args, "--root")
+	}
+	args = append(args, "--name", j.spec.Box.Name, "--no-tty", "--")
+	return j.distrobox(ctx, timeout, append(args, command...)...)
+}
+
+// lines cuts what a program writes, on both its outputs at once, into lines
+// without colours and carriage returns. Empty ones are dropped.
+type lines struct {
+	tell func(line string)
+
+	mu   sync.Mutex
+	part []byte
+	all  []string
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.part = append(l.part, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.part, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.add(string(line))
+		l.part = rest
+	}
+}
+
+// end takes what is left for a line.
+func (l *lines) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.add(string(l.part))
+	l.part = nil
+}
+
+var colour = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+func (l *lines) add(line string) {
+	line = strings.ReplaceAll(colour.ReplaceAllString(line, ""), "\r", "")
+	line = strings.Join(strings.Fields(line), " ")
+	if line == "" {
+		return
+	}
+	l.all = append(l.all, line)
+	l.tell(line)
+}
+
+func lastLine(log string) string {
+	return log[strings.LastIndexByte(log, '\n')+1:]
+}
