@@ -1,5 +1,13 @@
 package hierarchy
 
+import (
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
+)
+
 // Recipe is what an engine needs to build one image.
 type Recipe struct {
 	Ref           string            // name:tag; the tag moves when the build has succeeded, never before
@@ -35,3 +43,32 @@ func (e *BuildError) Error() string {
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
+
+// Recipe reads the image's Containerfile and returns what an engine needs to
+// build it: managed images under the names their store has them by, bases as
+// the config overrides them, and the labels that make the image ours.
+func (im Image) Recipe(files fs.FS, config, version string) (Recipe, error) {
+	text, err := fs.ReadFile(files, strings.TrimPrefix(im.Containerfile, "/"))
+	if err != nil {
+		return Recipe{}, fmt.Errorf("read %s: %w", im.Containerfile, err)
+	}
+	f, err := containerfile.Parse(text, im.Args)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("%s: %w", im.Containerfile, err)
+	}
+	with := map[string]string{}
+	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelVersion: version}
+	for _, p := range im.Parents {
+		with[p.Ref] = FamiliarRef(im.Manager.StoreRef(p.As))
+	}
+	for _, b := range im.Bases {
+		with[b.Ref] = b.As
+	}
+	if len(im.Parents) > 0 {
+		labels[LabelParent] = im.Parents[0].As
+	}
+	return Recipe{
+		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile,
+		Text: f.Replace(with), Args: im.Args, Labels: labels,
+	}, nil
+}

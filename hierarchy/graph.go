@@ -1,0 +1,251 @@
+package hierarchy
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
+)
+
+// Host is what a graph depends on besides the config.
+type Host struct {
+	Files    fs.FS   // the file system, rooted at /
+	Manager  Manager // of images for which neither entry nor config names one
+	User     string  // login name
+	UID, GID int
+}
+
+// Graph is the enabled images of a config, each after the images it is built
+// from.
+type Graph struct {
+	Images []Image
+}
+
+// Image returns the image of an identity, or false.
+func (g *Graph) Image(k Key) (Image, bool) {
+	i := slices.IndexFunc(g.Images, func(im Image) bool { return im.Key() == k })
+	if i < 0 {
+		return Image{}, false
+	}
+	return g.Images[i], true
+}
+
+// Managers returns the managers that the images use, each once, sorted.
+func (g *Graph) Managers() []Manager {
+	seen := map[Manager]bool{}
+	for _, im := range g.Images {
+		seen[im.Manager] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// UnknownNameError says that a name is neither an image nor a box.
+type UnknownNameError struct {
+	Name string
+	Near string // what it most likely means; "" when nothing is near
+}
+
+func (e *UnknownNameError) Error() string {
+	if e.Near != "" {
+		return fmt.Sprintf("no enabled image or box %q; did you mean %s?", e.Name, e.Near)
+	}
+	return fmt.Sprintf("no enabled image or box %q", e.Name)
+}
+
+// Only returns the graph of the named images and all that they are built from.
+// A name is an image's name, its name:tag or its box's name.
+func (g *Graph) Only(names []string) (*Graph, error) {
+	if len(names) == 0 {
+		return g, nil
+	}
+	want := map[Key]bool{}
+	var known []string
+	for _, name := range names {
+		found := false
+		for _, im := range g.Images {
+			box := ""
+			if im.Box != nil {
+				box = im.Box.Name
+			}
+			known = append(known, im.Name, im.Ref(), box)
+			if name == im.Name || name == im.Ref() || (box != "" && name == box) {
+				want[im.Key()], found = true, true
+			}
+		}
+		if !found {
+			return nil, &UnknownNameError{Name: name, Near: nearest(name, known)}
+		}
+	}
+	out := &Graph{}
+	for _, im := range slices.Backward(g.Images) { // children first
+		if want[im.Key()] {
+			for _, p := range im.Parents {
+				want[Key{im.Manager, p.As}] = true
+			}
+			out.Images = append(out.Images, im)
+		}
+	}
+	slices.Reverse(out.Images)
+	return out, nil
+}
+
+// Graph resolves the enabled entries: it reads their Containerfiles, tells
+// which images they are built from, and orders them. All that is wrong is
+// reported, each a *ConfigError, joined.
+func (c *Config) Graph(h Host) (*Graph, error) {
+	r := &resolver{config: c, host: h, byKey: map[Key]int{}}
+	for _, e := range c.Entries {
+		if e.Enabled {
+			r.add(e)
+		}
+	}
+	for i := range r.nodes {
+		r.link(&r.nodes[i])
+	}
+	if len(r.errs) > 0 {
+		return nil, errors.Join(r.errs...)
+	}
+	g := &Graph{}
+	for i := range r.nodes {
+		if err := r.visit(i, g, nil); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// ManagerOf returns the manager of an entry: its own, the config's or the host's.
+func (c *Config) ManagerOf(e Entry, host Manager) Manager { return cmp.Or(e.Manager, c.Manager, host) }
+
+// Dir returns the absolute directory that an entry's Containerfile is in.
+func (c *Config) Dir(e Entry) string {
+	if filepath.IsAbs(e.Path) {
+		return filepath.Clean(e.Path)
+	}
+	return filepath.Join(filepath.Dir(c.File), e.Path)
+}
+
+type node struct {
+	image Image
+	entry Entry
+	text  []byte
+	reads []containerfile.Image
+	state int // 0 unseen, 1 on the path, 2 done
+}
+
+type resolver struct {
+	config *Config
+	host   Host
+	nodes  []node
+	byKey  map[Key]int
+	errs   []error
+}
+
+func (r *resolver) fail(err *ConfigError) { r.errs = append(r.errs, err) }
+
+func (r *resolver) failAt(pos Position, problem, advice string) {
+	d := decoder{config: r.config}
+	r.fail(d.errorAt(pos, problem, advice))
+}
+
+// failIn reports something at a line of a node's Containerfile.
+func (r *resolver) failIn(n *node, line int, word, problem, advice string) {
+	e := &ConfigError{Pos: Position{n.image.Containerfile, max(line, 1), 1}, Problem: problem, Advice: advice}
+	if lines := strings.Split(string(n.text), "\n"); line >= 1 && line <= len(lines) {
+		e.Source = lines[line-1]
+		if i := strings.Index(e.Source, word); word != "" && i >= 0 {
+			e.Pos.Column = i + 1
+		}
+	}
+	r.fail(e)
+}
+
+func (r *resolver) add(e Entry) {
+	dir := r.config.Dir(e)
+	im := Image{
+		Name: e.Name, Tag: e.Tag, Enabled: e.Enabled, Pos: e.pos,
+		Manager: r.config.ManagerOf(e, r.host.Manager),
+		Context: dir,
+		Args:    maps.Clone(e.Args),
+	}
+	file := "Containerfile." + im.Name[strings.LastIndexByte(im.Name, '/')+1:]
+	if im.Thin() {
+		file = "Containerfile.img-dx"
+		im.Args = r.thinArgs(e)
+	}
+	im.Containerfile = filepath.Join(dir, file)
+	if e.HasBox() {
+		im.Box = &Box{}
+		if e.Box != nil {
+			*im.Box = *e.Box
+		}
+		im.Box.Name = e.BoxName()
+	}
+	n := node{image: im, entry: e}
+	if !r.read(&n) {
+		return
+	}
+	r.byKey[Key{im.Manager, im.Manager.StoreRef(im.Ref())}] = len(r.nodes)
+	r.nodes = append(r.nodes, n)
+}
+
+// thinArgs returns the arguments of Containerfile.img-dx; what the entry gives
+// comes last and wins.
+func (r *resolver) thinArgs(e Entry) map[string]string {
+	args := map[string]string{
+		"IMG": strings.TrimSuffix(e.Name, ThinSuffix), "TAG": e.Tag,
+		"USER": r.host.User, "UID": strconv.Itoa(r.host.UID), "GID": strconv.Itoa(r.host.GID),
+	}
+	maps.Copy(args, e.Args)
+	return args
+}
+
+// read reads the node's Containerfile and reports whether it could be.
+func (r *resolver) read(n *node) bool {
+	var err error
+	n.text, err = fs.ReadFile(r.host.Files, strings.TrimPrefix(n.image.Containerfile, "/"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.failAt(n.entry.at("name"), "missing Containerfile: "+n.image.Containerfile+" does not exist",
+			"create it, or mend name or path; 'ocisi setup' writes the default ones")
+		return false
+	case err != nil:
+		r.failAt(n.entry.at("name"), err.Error(), "")
+		return false
+	}
+	f, err := containerfile.Parse(n.text, n.image.Args)
+	if err != nil {
+		line, problem := 0, err.Error()
+		if se, ok := errors.AsType[*containerfile.SyntaxError](err); ok {
+			line = se.Line
+			problem = strings.TrimPrefix(problem, fmt.Sprintf("line %d: ", line))
+		}
+		r.failIn(n, line, "", problem, "")
+		return false
+	}
+	n.reads = f.Images
+	r.checkArgs(n, f.Args)
+	return true
+}
+
+// checkArgs reports arguments that the Containerfile does not declare: the
+// engines would drop them without a word.
+func (r *resolver) checkArgs(n *node, declared []string) {
+	for _, name := range slices.Sorted(maps.Keys(n.entry.Args)) {
+		if slices.Contains(declared, name) || strings.HasSuffix(strings.ToUpper(name), "_PROXY") || strings.HasPrefix(name, "BUILDKIT_") {
+			continue
+		}
+		advice := "declare it there: ARG " + name
+		if near := nearest(name, declared); near != "" {
+			advice = "did you mean " + near + "?"
+		}
+		r.failAt(n.entry.at("args"), "argument "+name+" is not declared in "+filepath.Base(n.image.Containerfile), advice)
+	}
+}
