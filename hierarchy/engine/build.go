@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// Build builds an image and returns its ID. The name moves to the image when
+// it is complete and not before; what the name stood for until then is removed
+// if it was built from the same recipe (its ocisi.image label) and nothing uses
+// it. Images that the Containerfile names must be in the store: Build does not
+// fetch them.
+//
+// A step that fails is a *hierarchy.BuildError. When ctx ends, the running
+// step is ended, and nothing of the build stays but the engine's cache.
+//
+// emit is told of every step and line; it is called by one goroutine at a time
+// and not after Build has returned. It may be nil.
+func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierarchy.Progress)) (id string, err error) {
+	if emit == nil {
+		emit = func(hierarchy.Progress) {}
+	}
+	build := e.buildByProgram
+	if e.differs.buildKit {
+		build = e.buildByDaemon
+	}
+	old, replaces, err := e.Inspect(ctx, e.manager.StoreRef(r.Ref))
+	if err != nil {
+		return "", err
+	}
+	id, err = build(ctx, r, emit)
+	if err != nil {
+		return "", err
+	}
+	if replaces && old.ID != id {
+		e.removeReplaced(ctx, old, r)
+	}
+	return id, nil
+}
+
+// ignoreFile returns the contents of the file that says what of the context a
+// build does not see; nil when there is none. Both engines are given it by
+// name, since they do not look for the same ones.
+func ignoreFile(r hierarchy.Recipe) ([]byte, error) {
+	name := filepath.Base(r.Containerfile)
+	for _, f := range []string{name + ".containerignore", ".containerignore", name + ".dockerignore", ".dockerignore"} {
+		data, err := os.ReadFile(filepath.Join(r.Context, f))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading what the build ignores: %w", err)
+		}
+		return data, nil
+	}
+	return nil, nil
+}

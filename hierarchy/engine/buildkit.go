@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"time"
+
+	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/staticfs"
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// buildKit connects to the BuildKit inside the docker daemon: every daemon
+// since 20.10 serves it on two hijacked paths, no plugin of docker's program is
+// needed.
+func (e *Engine) buildKit(ctx context.Context) (*bkclient.Client, error) {
+	return bkclient.New(ctx, "",
+		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+		}),
+		bkclient.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+			return e.api.DialHijack(ctx, "/session", proto, meta)
+		}))
+}
+
+func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit func(hierarchy.Progress)) (string, error) {
+	opt, err := e.solveOpt(r)
+	if err != nil {
+		return "", err
+	}
+	bk, err := e.buildKit(ctx)
+	if err != nil {
+		return "", fmt.Errorf("connecting to docker's BuildKit: %w", err)
+	}
+	defer func() { _ = bk.Close() }()
+
+	status := make(chan *bkclient.SolveStatus) // Solve closes it
+	told := make(chan *solveProgress)
+	go func() {
+		p := newSolveProgress(emit)
+		for s := range status {
+			p.add(s)
+		}
+		told <- p
+	}()
+	res, err := bk.Solve(ctx, nil, opt, status)
+	p := <-told
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	if err != nil {
+		return "", p.failure(r.Ref, err)
+	}
+	return e.builtID(ctx, r, res)
+}
+
+// builtID returns the ID of what was built. The answer has it; versions whose
+// answer has not have moved the name by now.
+func (e *Engine) builtID(ctx context.Context, r hierarchy.Recipe, res *bkclient.SolveResponse) (string, error) {
+	if id := res.ExporterResponse["containerimage.digest"]; id != "" {
+		return id, nil
+	}
+	im, found, err := e.Inspect(ctx, e.manager.StoreRef(r.Ref))
+	if err == nil && !found {
+		err = fmt.Errorf("docker built %s and does not have it", r.Ref)
+	}
+	return im.ID, err
+}
+
+// solveOpt is a recipe in the words of BuildKit's Dockerfile frontend.
+func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
+	dir, err := fsutil.NewFS(r.Context)
+	if err != nil {
+		return bkclient.SolveOpt{}, fmt.Errorf("opening the build context: %w", err)
+	}
+	name := filepath.Base(r.Containerfile)
+	text := staticfs.NewFS()
+	// The daemon asks for a file again when its size or time has changed, and
+	// texts of one size are not rare: a version moves from 1.2 to 1.3.
+	now := time.Now().UnixNano()
+	text.Add(name, &fstypes.Stat{ModTime: now}, r.Text)
+	ignore, err := ignoreFile(r)
+	if err != nil {
+		return bkclient.SolveOpt{}, err
+	}
+	if ignore != nil {
+		text.Add(name+".dockerignore", &fstypes.Stat{ModTime: now}, ignore)
+	}
+	attrs := map[string]string{
+		"filename":           name,
+		"image-resolve-mode": "local", // what is in the store; a registry only for what is not
+	}
+	for k, v := range r.Args {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range r.Labels {
+		attrs["label:"+k] = v
+	}
+	if r.NoCache {
+		attrs["no-cache"] = ""
+	}
+	return bkclient.SolveOpt{
+		Frontend:      "dockerfile.v0",
+		FrontendAttrs: attrs,
+		LocalMounts:   map[string]fsutil.FS{"context": dir, "dockerfile": text},
+		SharedKey:     r.Context, // the daemon keeps what it was sent, and is sent what changed
+		Exports:       []bkclient.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": e.manager.StoreRef(r.Ref)}}},
+	}, nil
+}
+
+// words returns what the engine said, without the layers of its transport.
+func words(err error) error {
+	msg := err.Error()
+	for _, prefix := range []string{"failed to solve: ", "rpc error: code = Unknown desc = "} {
+		msg = strings.TrimPrefix(msg, prefix)
+	}
+	return errors.New(msg)
+}

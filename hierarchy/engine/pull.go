@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/registry"
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// Pull fetches an image from its registry, with the credentials that the user
+// has for it, also when an older one of the same name is there. What the engine
+// tells meanwhile is emitted as lines; emit may be nil.
+func (e *Engine) Pull(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {
+	if emit == nil {
+		emit = func(hierarchy.Progress) {}
+	}
+	pull := e.pullByProgram
+	if e.differs.buildKit {
+		pull = e.pullByAPI
+	}
+	if err := pull(ctx, ref, emit); err != nil {
+		return fmt.Errorf("pulling %s: %w", ref, inWords(ctx, err))
+	}
+	return nil
+}
+
+func (e *Engine) pullByAPI(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {
+	auth, err := credentials(ref)
+	if err != nil {
+		return err
+	}
+	body, err := e.api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: auth})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	return pullMessages(body, emit)
+}
+
+// credentials returns what docker's API takes as X-Registry-Auth; "" for a
+// registry that the user has not logged in to.
+func credentials(ref string) (string, error) {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", err
+	}
+	r := domain(reference.Domain(named))
+	a, err := authn.DefaultKeychain.Resolve(r)
+	if err != nil {
+		return "", fmt.Errorf("credentials for %s: %w", r, err)
+	}
+	if a == authn.Anonymous {
+		return "", nil
+	}
+	c, err := a.Authorization()
+	if err != nil {
+		return "", fmt.Errorf("credentials for %s: %w", r, err)
+	}
+	return registry.EncodeAuthConfig(registry.AuthConfig{
+		Username: c.Username, Password: c.Password, Auth: c.Auth,
+		IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: r.RegistryStr(),
+	})
+}
+
+// domain is a registry to look credentials up for.
+type domain string
+
+// String implements authn.Resource.
+func (d domain) String() string { return d.RegistryStr() }
+
+// RegistryStr implements authn.Resource. Docker Hub's credentials are stored
+// under the address of its first API.
+func (d domain) RegistryStr() string {
+	if d == "docker.io" {
+		return authn.DefaultAuthKey
+	}
+	return string(d)
+}
+
+// pullMessages reads the stream of messages of a pull. An error after the
+// first byte is a message too.
+func pullMessages(body io.Reader, emit func(hierarchy.Progress)) error {
+	for dec := json.NewDecoder(body); ; {
+		var m struct {
+			ID, Status  string
+			Progress    string `json:"progress"`
+			ErrorDetail *struct{ Message string }
+			Error       string
+		}
+		err := dec.Decode(&m)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading the engine's answer: %w", err)
+		case m.ErrorDetail != nil:
+			return errors.New(m.ErrorDetail.Message)
+		case m.Error != "":
+			return errors.New(m.Error)
+		case m.Status == "" || m.Progress != "": // a bar that moves, many times a second
+		case m.ID != "":
+			emit(hierarchy.Progress{Log: m.ID + ": " + m.Status})
+		default:
+			emit(hierarchy.Progress{Log: m.Status})
+		}
+	}
+}
+
+// pullByProgram leaves short names and credentials to podman's own rules.
+func (e *Engine) pullByProgram(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {
+	var mu sync.Mutex
+	tell := func(line string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if line != "" {
+			emit(hierarchy.Progress{Log: line})
+		}
+	}
+	out, errs := newLines(tell), newLines(tell)
+	err := e.opts.Runner.Run(ctx, process.Cmd{Name: "podman", Args: []string{"pull", ref}, Env: []string{"LC_ALL=C"}, Stdout: out, Stderr: errs})
+	out.flush()
+	errs.flush()
+	return err
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types"
+	"github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
+)
+
+// Unused is what nobody uses: what --prune offers to remove.
+type Unused struct {
+	Containers []Item // that do not run and are neither distroboxes nor ocisi's
+	Images     []Item // that no container uses, but for containers that are listed here
+	Cache      int64  // bytes of the build cache, as far as no image shares them
+	Bytes      int64  // that the removal of all of it sets free
+
+	keep map[string]bool
+}
+
+// Item is a container or an image that nobody uses.
+type Item struct {
+	ID   string
+	Name string // of an image: the full name; its short ID when it has none
+	Size int64  // bytes: what a container has written; all layers of an image, shared ones too
+}
+
+// Empty reports whether there is nothing to remove.
+func (u Unused) Empty() bool { return len(u.Containers) == 0 && len(u.Images) == 0 && u.Cache == 0 }
+
+// Unused finds what nobody uses. keep holds the full names of images that stay
+// in any case, together with the images that they are built on.
+func (e *Engine) Unused(ctx context.Context, keep map[string]bool) (Unused, error) {
+	u, _, err := e.unused(ctx, keep)
+	if err != nil {
+		return Unused{}, fmt.Errorf("asking %s what nobody uses: %w", e.manager, err)
+	}
+	return u, nil
+}
+
+// unused also returns the layers of all images, by ID.
+func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []layers.Image, error) {
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	u := Unused{keep: keep}
+	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Size: true})
+	if err != nil {
+		return u, nil, inWords(ctx, err)
+	}
+	used := make(map[string]bool)
+	for _, c := range list {
+		if isLeft(c) {
+			u.Containers = append(u.Containers, Item{ID: c.ID, Name: containerName(c), Size: c.SizeRw})
+			u.Bytes += c.SizeRw
+		} else {
+			used[fullID(c.ImageID)] = true
+		}
+	}
+	images, err := e.everything(ctx)
+	if err != nil {
+		return u, nil, err
+	}
+	ids := make([]string, len(images))
+	for i, im := range images {
+		ids[i] = fullID(im.ID)
+	}
+	stored, err := e.Layers(ctx, ids)
+	if err != nil {
+		return u, nil, err
+	}
+	gone := spare(images, stored, used, keep)
+	u.Images = items(images, gone)
+	u.Bytes += freedBy(stored, gone)
+	u.Cache, err = e.cache(ctx)
+	u.Bytes += u.Cache
+	return u, stored, err
+}
+
+// isLeft reports whether a container has ended and is nobody's pet: distrobox,
+// what builds on it, and toolbox label theirs.
+func isLeft(c container.Summary) bool {
+	_, box := c.Labels[boxLabel]
+	_, toolbox := c.Labels["com.github.containers.toolbox"]
+	ended := c.State == "exited" || c.State == "created" || c.State == "dead" || c.State == "stopped" || c.State == "configured"
+	return ended && !box && !toolbox && !isOwn(c.Labels)
+}
+
+// spare returns the IDs of the images that are not used, not kept, and not what
+// a kept one is built on: an image whose layers begin with the other's.
+func spare(images []image.Summary, stored []layers.Image, used, keep map[string]bool) map[string]bool {
+	var kept [][]layers.Layer
+	gone := make(map[string]bool)
+	for i, im := range images {
+		id := stored[i].Ref
+		switch {
+		case slices.ContainsFunc(fullRefs(im.RepoTags), func(ref string) bool { return keep[ref] }):
+			kept = append(kept, stored[i].Layers)
+		case !used[id]:
+			gone[id] = true
+		}
+	}
+	for _, im := range stored {
+		if slices.ContainsFunc(kept, func(k []layers.Layer) bool { return begins(k, im.Layers) }) {
+			delete(gone, im.Ref)
+		}
+	}
+	return gone
+}
+
+func begins(ls, prefix []layers.Layer) bool {
+	return len(prefix) > 0 && len(prefix) <= len(ls) &&
+		slices.EqualFunc(ls[:len(prefix)], prefix, func(a, b layers.Layer) bool { return a.DiffID == b.DiffID })
+}
+
+// items lists images, one entry per name.
+func items(images []image.Summary, gone map[string]bool) []Item {
+	var list []Item
+	for _, im := range images {
+		id := fullID(im.ID)
+		if !gone[id] {
+			continue
+		}
+		refs := fullRefs(im.RepoTags)
+		if len(refs) == 0 {
+			refs = []string{shortID(id)}
+		}
+		for _, ref := range refs {
+			list = append(list, Item{ID: id, Name: ref, Size: im.Size})
+		}
+	}
+	return list
+}
+
+func shortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(len(id), 12)]
+}
+
+// freedBy returns how many bytes fewer are stored without some images.
+func freedBy(stored []layers.Image, gone map[string]bool) int64 {
+	stays := slices.DeleteFunc(slices.Clone(stored), func(im layers.Image) bool { return gone[im.Ref] })
+	return layers.Analyze(stored).Stored - layers.Analyze(stays).Stored
+}
+
+// cache returns the bytes of docker's build cache; podman's are images without
+// a name.
+func (e *Engine) cache(ctx context.Context) (int64, error) {
+	if !e.differs.buildKit {
+		return 0, nil
+	}
+	du, err := e.api.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.BuildCacheObject}})
+	if err != nil {
+		return 0, inWords(ctx, err)
+	}
+	var n int64
+	for _, c := range du.BuildCache {
+		if !c.InUse && !c.Shared {
+			n += c.Size
+		}
+	}
+	return n, nil
+}
+
+// Prune removes what u lists, as far as nobody uses it by now, and returns how
+// many bytes that set free, as the engine counts. What cannot be removed does
+// not keep the rest from being removed. Volumes stay.
+func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
+	now, stored, err := e.unused(ctx, u.keep)
+	if err != nil {
+		return 0, fmt.Errorf("asking %s what nobody uses: %w", e.manager, err)
+	}
+	var errs []error
+	for _, c := range common(u.Containers, now.Containers) {
+		if err := e.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{}); err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("removing container %s: %w", c.Name, inWords(ctx, err)))
+			continue
+		}
+		freed += c.Size
+	}
+	gone := make(map[string]bool)
+	for _, im := range common(u.Images, now.Images) {
+		name := im.Name
+		if name == shortID(im.ID) {
+			name = im.ID
+		}
+		if err := e.remove(ctx, name); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if _, there, err := e.Inspect(ctx, im.ID); err == nil && !there {
+			gone[im.ID] = true
+		}
+	}
+	freed += freedBy(stored, gone)
+	if u.Cache > 0 {
+		report, err := e.api.BuildCachePrune(ctx, build.CachePruneOptions{All: true})
+		if err != nil {
+			return freed, errors.Join(append(errs, fmt.Errorf("removing the build cache: %w", inWords(ctx, err)))...)
+		}
+		freed += int64(report.SpaceReclaimed)
+	}
+	return freed, errors.Join(errs...)
+}
+
+// common returns the items of a that are also in b, with b's sizes.
+func common(a, b []Item) []Item {
+	return slices.DeleteFunc(slices.Clone(b), func(x Item) bool {
+		return !slices.ContainsFunc(a, func(y Item) bool { return x.ID == y.ID && x.Name == y.Name })
+	})
+}
