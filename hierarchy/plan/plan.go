@@ -1,0 +1,203 @@
+// Package plan turns what is wanted and what was observed into steps, each with
+// a reason. It decides; it does nothing.
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// Action is what a step does.
+type Action string
+
+// The actions.
+const (
+	Pull     Action = "pull"     // a base from its registry
+	Build    Action = "build"    // an image that is not there
+	Rebuild  Action = "rebuild"  // an image that is there
+	Create   Action = "create"   // a box that is not there
+	Recreate Action = "recreate" // a box whose image or spec changed; decided when the image is built
+	Keep     Action = "keep"     // nothing to do
+	Remove   Action = "remove"   // an image's name, or a box
+	Refuse   Action = "refuse"   // somebody else's
+)
+
+// Kind is what a step is about.
+type Kind string
+
+// The kinds.
+const (
+	Base  Kind = "base"
+	Image Kind = "image"
+	Box   Kind = "box"
+)
+
+// Target identifies what a step is about. A plan has one step for each.
+type Target struct {
+	Kind    Kind              `json:"kind"`
+	Manager hierarchy.Manager `json:"manager"`
+	Name    string            `json:"name"` // reference of an image or base, name of a box
+}
+
+// Step is one thing to do.
+type Step struct {
+	Target
+	Action Action   `json:"action"`
+	Reason string   `json:"reason"`          // in words a person understands
+	Needs  []Target `json:"needs,omitempty"` // steps that must have been done
+	Bytes  int64    `json:"bytes,omitempty"` // of a removal: what the engine counts for it; layers that others use stay
+
+	Wanted hierarchy.Image `json:"-"` // the image to build, or to make the box from
+}
+
+// Plan is steps, each after those it needs.
+type Plan struct {
+	Steps []Step `json:"steps"`
+}
+
+// Stores are what the engines were seen to hold.
+type Stores map[hierarchy.Manager]hierarchy.Store
+
+// New plans a hierarchy: bases that are not there are pulled, images built and
+// boxes made.
+func New(g *hierarchy.Graph, stores Stores) Plan {
+	var p Plan
+	seen := map[Target]bool{}
+	for _, im := range g.Images {
+		store := stores[im.Manager]
+		var needs []Target
+		for _, b := range im.Bases {
+			t := Target{Base, im.Manager, b.As}
+			if !seen[t] {
+				seen[t] = true
+				p.Steps = append(p.Steps, baseStep(t, store))
+			}
+			needs = append(needs, t)
+		}
+		for _, parent := range im.Parents {
+			needs = append(needs, Target{Image, im.Manager, parent.As})
+		}
+		p.Steps = append(p.Steps, imageStep(im, store, needs))
+		if im.Box != nil {
+			p.Steps = append(p.Steps, boxStep(im, store))
+		}
+	}
+	return p
+}
+
+func baseStep(t Target, store hierarchy.Store) Step {
+	for _, full := range []string{hierarchy.FullRef(t.Name), t.Manager.StoreRef(t.Name)} {
+		if _, ok := store.Image(full); ok {
+			return Step{Target: t, Action: Keep, Reason: "base is in the store"}
+		}
+	}
+	return Step{Target: t, Action: Pull, Reason: "base is not in the store"}
+}
+
+func imageStep(im hierarchy.Image, store hierarchy.Store, needs []Target) Step {
+	s := Step{Target: Target{Image, im.Manager, im.Ref()}, Needs: needs, Wanted: im}
+	if _, ok := store.Image(im.Manager.StoreRef(im.Ref())); ok {
+		s.Action, s.Reason = Rebuild, "the engine's cache keeps the steps that did not change"
+	} else {
+		s.Action, s.Reason = Build, "image is not in the store"
+	}
+	return s
+}
+
+func boxStep(im hierarchy.Image, store hierarchy.Store) Step {
+	s := Step{
+		Target: Target{Box, im.Manager, im.Box.Name},
+		Needs:  []Target{{Image, im.Manager, im.Ref()}},
+		Wanted: im,
+	}
+	old, ok := store.Box(im.Box.Name)
+	switch {
+	case !ok:
+		s.Action, s.Reason = Create, "box does not exist"
+	case old.Labels[hierarchy.LabelBox] == "":
+		s.Action, s.Reason = Refuse, "a box of this name was not made by ocisi"
+	default:
+		s.Action, s.Reason = Recreate, "if its image or its spec changed"
+	}
+	return s
+}
+
+// Clean plans the removal of what ocisi made and the config does not want: boxes
+// and images that are no longer in it or disabled, and the names of images
+// that only serve as parents. file is the config's path; what other configs
+// made stays, and so does what bears no label of ours.
+func Clean(g *hierarchy.Graph, stores Stores, file string) Plan {
+	wanted := map[Target]string{}
+	for _, im := range g.Images {
+		t := Target{Image, im.Manager, im.Ref()}
+		wanted[t] = "parent"
+		if im.Box != nil {
+			wanted[t] = "box"
+			wanted[Target{Box, im.Manager, im.Box.Name}] = "box"
+		}
+	}
+	var p Plan
+	for _, m := range slices.Sorted(maps.Keys(stores)) {
+		boxes := cleanBoxes(stores[m], wanted, file)
+		p.Steps = append(p.Steps, boxes...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, file, boxes)...)
+	}
+	return p
+}
+
+func cleanBoxes(store hierarchy.Store, wanted map[Target]string, file string) []Step {
+	var steps []Step
+	for _, b := range store.Boxes {
+		t := Target{Box, store.Manager, b.Name}
+		if b.Labels[hierarchy.LabelBox] != "" && b.Labels[hierarchy.LabelConfig] == file && wanted[t] == "" {
+			steps = append(steps, Step{Target: t, Action: Remove, Reason: "box is not in the config or disabled"})
+		}
+	}
+	return steps
+}
+
+// cleanImages removes children before their parents: an engine keeps an image
+// that another is built on.
+func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, boxes []Step) []Step {
+	var steps []Step
+	for _, im := range store.Images {
+		ref := im.Labels[hierarchy.LabelImage]
+		if ref == "" || im.Labels[hierarchy.LabelConfig] != file {
+			continue
+		}
+		// A label is inherited by every image built on this one; the name tells
+		// whose it is.
+		if !slices.Contains(im.Refs, store.Manager.StoreRef(ref)) {
+			continue
+		}
+		t := Target{Image, store.Manager, ref}
+		s := Step{Target: t, Action: Remove, Bytes: im.Size}
+		switch wanted[t] {
+		case "box":
+			continue
+		case "parent":
+			s.Reason = "no box is made from it; its layers stay while an image uses them"
+		default:
+			s.Reason = "image is not in the config or disabled"
+		}
+		for _, b := range boxes {
+			s.Needs = append(s.Needs, b.Target)
+		}
+		steps = append(steps, s)
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return int(b.Bytes - a.Bytes) })
+	return steps
+}
+
+// Changes counts the steps that would change something.
+func (p Plan) Changes() int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.Action != Keep && s.Action != Refuse {
+			n++
+		}
+	}
+	return n
+}
