@@ -6,7 +6,8 @@
 // podman program each, since its API cannot end a running step. All other
 // differences are the fields of a small struct (differences).
 //
-// The package never removes by force and never touches volumes.
+// Images are never removed by force, and volumes only together with the box
+// that they were made for.
 package engine
 
 import (

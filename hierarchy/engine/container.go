@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// Image returns the image of a full name, or false when the store has none. It
+// is Inspect under the name that package box asks by.
+func (e *Engine) Image(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {
+	return e.Inspect(ctx, full)
+}
+
+// Container returns the container of exactly this name, or false when there is
+// none. Its Image is empty when the engine remembers only an ID.
+func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	in, err := e.api.ContainerInspect(ctx, name)
+	if errdefs.IsNotFound(err) {
+		return hierarchy.StoredBox{}, false, nil
+	}
+	if err != nil {
+		return hierarchy.StoredBox{}, false, fmt.Errorf("inspecting container %s: %w", name, inWords(ctx, err))
+	}
+	found := containerName(container.Summary{ID: in.ID, Names: []string{in.Name}})
+	if found != name { // the engine also finds a container by a part of its ID
+		return hierarchy.StoredBox{}, false, nil
+	}
+	b := hierarchy.StoredBox{
+		ID: in.ID, Name: name, ImageID: fullID(in.ContainerJSONBase.Image),
+		Running: in.State != nil && in.State.Running,
+	}
+	if in.Config != nil {
+		b.Labels = in.Config.Labels
+		if !isID(in.Config.Image, b.ImageID) {
+			b.Image = hierarchy.FullRef(in.Config.Image)
+		}
+	}
+	return b, true, nil
+}
+
+// RenameContainer gives a container, running or not, another name.
+func (e *Engine) RenameContainer(ctx context.Context, old, name string) error {
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	if err := e.api.ContainerRename(ctx, old, name); err != nil {
+		return fmt.Errorf("renaming container %s to %s: %w", old, name, inWords(ctx, err))
+	}
+	return nil
+}
+
+// RemoveContainer stops a container at once and removes it with its anonymous
+// volumes. A container that is not there is fine.
+func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	err := e.api.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("removing container %s: %w", name, inWords(ctx, err))
+	}
+	return nil
+}
+
+// RemoveSuperseded removes an image of ocisi's that has lost its name to a newer
+// one and that no container uses any more. Anything else is left alone.
+func (e *Engine) RemoveSuperseded(ctx context.Context, id string) {
+	old, found, err := e.Inspect(ctx, id)
+	if err != nil || !found {
+		return
+	}
+	e.removeReplaced(ctx, old, hierarchy.Recipe{Ref: id, Labels: old.Labels})
+}

@@ -1,0 +1,162 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// recipe is a build that was asked for.
+type recipe struct {
+	Ref     string // full name; "" leaves the image without one
+	Image   string // what the story's files call it
+	Text    string // of the Containerfile
+	Args    map[string]string
+	Labels  map[string]string
+	NoCache bool
+}
+
+// event is what happens in a build: a step starts, prints, fails.
+type event struct {
+	Step, Steps int
+	Title       string
+	Cached      bool
+	Log         string // lines
+	Failed      string // the step's error
+}
+
+// stepSize is how many bytes every step adds.
+const stepSize = 1 << 20
+
+// build plays a build: every instruction is a step and every RUN, COPY and ADD
+// a layer, which is the same whenever all before it is the same.
+func (s *store) build(ctx context.Context, r recipe, tell func(event)) (id string, err error) {
+	steps := instructions(r)
+	parent, err := s.parent(steps)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := s.file("build", r.Image, ".block"); ok {
+		tell(event{Step: 1, Steps: len(steps), Title: steps[0]})
+		<-ctx.Done()
+		return "", context.Cause(ctx)
+	}
+	if said, ok := s.file("build", r.Image, ".err"); ok {
+		last := steps[len(steps)-1]
+		tell(event{Step: len(steps), Steps: len(steps), Title: last})
+		failed := fmt.Sprintf("process %q did not complete successfully: exit code: 1", last)
+		tell(event{Step: len(steps), Steps: len(steps), Title: last, Log: said, Failed: failed})
+		return "", errors.New(failed)
+	}
+	return s.make(parent, steps, r, tell), nil
+}
+
+// make adds the image to the store.
+func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	im := Image{Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels)}
+	if im.Labels == nil {
+		im.Labels = make(map[string]string)
+	}
+	maps.Copy(im.Labels, r.Labels)
+	for i, step := range steps {
+		e := event{Step: i + 1, Steps: len(steps), Title: step, Cached: i == 0}
+		if layered.MatchString(step) {
+			l := Layer{DiffID: hash("step", fmt.Sprint(im.Layers), step, fmt.Sprint(r.Args)), Size: stepSize}
+			if r.NoCache {
+				l.DiffID = hash(l.DiffID, fmt.Sprint(s.now()))
+			}
+			e.Cached = s.built[l.DiffID]
+			s.built[l.DiffID] = true
+			im.Layers = append(im.Layers, l)
+			if !e.Cached {
+				e.Log = "output of " + step + "\n"
+			}
+		}
+		tell(e)
+	}
+	im.ID, im.Created = imageID(im), s.now()
+	if r.Ref != "" {
+		im.Refs = []string{r.Ref}
+	}
+	s.put(im)
+	return im.ID
+}
+
+var (
+	layered  = regexp.MustCompile(`(?i)^(RUN|COPY|ADD)\b`)
+	fromLine = regexp.MustCompile(`(?i)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?`)
+	argLine  = regexp.MustCompile(`(?i)^ARG\s+(\w+)=?(.*)`)
+	variable = regexp.MustCompile(`\$\{?(\w+)\}?`)
+)
+
+// instructions returns the instructions of a Containerfile's last stage, one
+// line each, variables of FROM lines replaced. A stage that is FROM another one
+// begins with that one's.
+func instructions(r recipe) []string {
+	text := regexp.MustCompile(`\\\n`).ReplaceAllString(r.Text, " ")
+	args := make(map[string]string)
+	stages := make(map[string][]string)
+	var steps []string
+	name := ""
+	for line := range strings.Lines(text) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if m := argLine.FindStringSubmatch(line); m != nil && steps == nil {
+			args[m[1]] = strings.Trim(m[2], `"'`)
+			if v, ok := r.Args[m[1]]; ok {
+				args[m[1]] = v
+			}
+			continue
+		}
+		if m := fromLine.FindStringSubmatch(line); m != nil {
+			stages[name] = steps
+			from := variable.ReplaceAllStringFunc(m[1], func(v string) string { return args[variable.FindStringSubmatch(v)[1]] })
+			steps, name = []string{"FROM " + from}, m[2]
+			if earlier, ok := stages[from]; ok && from != "" {
+				steps = slices.Clone(earlier)
+			}
+			continue
+		}
+		steps = append(steps, line)
+	}
+	return steps
+}
+
+// parent returns the image that a build starts from. What is not in the store
+// is looked for in a registry, as the engines do, and the call is noted.
+func (s *store) parent(steps []string) (Image, error) {
+	if len(steps) == 0 {
+		return Image{}, errors.New("file with no instructions")
+	}
+	from := strings.TrimPrefix(steps[0], "FROM ")
+	if from == "scratch" {
+		return Image{}, nil
+	}
+	s.mu.Lock()
+	im := s.image(from)
+	s.mu.Unlock()
+	if im != nil {
+		return *im, nil
+	}
+	if err := s.fetch(from); err != nil {
+		return Image{}, fmt.Errorf("%s: failed to resolve source metadata: %w", from, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.image(from), nil
+}
+
+// buildForProgram is how the podman program builds: a JSON recipe comes in, a
+// stream of events goes out, the last of which has the ID or the error.
+func (a *api) buildForProgram(w http.ResponseWriter, r *http.Request) {
+	serveBuild(a.store, w, r)
+}

@@ -1,0 +1,220 @@
+package enginetest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	control "github.com/moby/buildkit/api/services/control"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/filesync"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// buildKit is as much of BuildKit's control API as a build by docker needs: a
+// client that has hijacked /grpc solves, and is read the Containerfile over the
+// session that it has opened on /session.
+type buildKit struct {
+	control.UnimplementedControlServer
+
+	store    *store
+	sessions *session.Manager
+	conns    chan net.Conn
+
+	mu   sync.Mutex
+	jobs map[string]*job
+}
+
+// job is one solve; whoever comes first, Solve or Status, makes it.
+type job struct {
+	status chan *control.StatusResponse
+	ended  chan struct{}
+}
+
+func (a *api) addBuildKit() error {
+	sessions, err := session.NewManager()
+	if err != nil {
+		return err
+	}
+	a.kit = &buildKit{store: a.store, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
+	srv := grpc.NewServer()
+	control.RegisterControlServer(srv, a.kit)
+	go func() { _ = srv.Serve(hijacked{a.kit.conns}) }()
+	return nil
+}
+
+// hijacked is a listener of connections that were HTTP before.
+type hijacked struct{ conns chan net.Conn }
+
+// Accept implements net.Listener.
+func (h hijacked) Accept() (net.Conn, error) { return <-h.conns, nil }
+
+// Close implements net.Listener.
+func (h hijacked) Close() error { return nil }
+
+// Addr implements net.Listener.
+func (h hijacked) Addr() net.Addr { return &net.UnixAddr{Name: "hijacked", Net: "unix"} }
+
+// read is a connection of which something was read already.
+type read struct {
+	net.Conn
+	buf *bufio.Reader
+}
+
+// Read implements net.Conn.
+func (r read) Read(p []byte) (int, error) { return r.buf.Read(p) }
+
+func (k *buildKit) serveGRPC(w http.ResponseWriter, _ *http.Request) {
+	conn, buf, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+	k.conns <- read{conn, buf.Reader}
+}
+
+func (k *buildKit) serveSession(w http.ResponseWriter, r *http.Request) {
+	// Not the request's context: that ends when this returns.
+	_ = k.sessions.HandleHTTPRequest(context.WithoutCancel(r.Context()), w, r)
+}
+
+func (k *buildKit) job(ref string) *job {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.jobs[ref] == nil {
+		k.jobs[ref] = &job{status: make(chan *control.StatusResponse, 1000), ended: make(chan struct{})}
+	}
+	return k.jobs[ref]
+}
+
+// Status implements control.ControlServer.
+func (k *buildKit) Status(r *control.StatusRequest, out control.Control_StatusServer) error {
+	j := k.job(r.Ref)
+	for {
+		select {
+		case s := <-j.status:
+			if err := out.Send(s); err != nil {
+				return err
+			}
+		case <-j.ended:
+			for len(j.status) > 0 {
+				if err := out.Send(<-j.status); err != nil {
+					return err
+				}
+			}
+			return nil
+		case <-out.Context().Done():
+			return out.Context().Err()
+		}
+	}
+}
+
+// Solve implements control.ControlServer.
+func (k *buildKit) Solve(ctx context.Context, r *control.SolveRequest) (*control.SolveResponse, error) {
+	j := k.job(r.Ref)
+	defer close(j.ended)
+	if len(r.Exporters) != 1 || r.Exporters[0].Type != "moby" {
+		return nil, errors.New("the exporter must be moby")
+	}
+	rec := solveRecipe(r)
+	text, err := k.containerfile(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	rec.Text = text
+	k.store.calls.add("%s", strings.Join(solveCall(r, rec), " "))
+	id, err := k.store.build(ctx, rec, func(e event) { j.status <- status(rec, e) })
+	if err != nil {
+		return nil, err
+	}
+	return &control.SolveResponse{ExporterResponse: map[string]string{"containerimage.digest": id}}, nil
+}
+
+// Info implements control.ControlServer.
+func (k *buildKit) Info(context.Context, *control.InfoRequest) (*control.InfoResponse, error) {
+	return &control.InfoResponse{}, nil
+}
+
+// ListWorkers implements control.ControlServer.
+func (k *buildKit) ListWorkers(context.Context, *control.ListWorkersRequest) (*control.ListWorkersResponse, error) {
+	return &control.ListWorkersResponse{}, nil
+}
+
+func solveRecipe(r *control.SolveRequest) recipe {
+	rec := recipe{Ref: r.Exporters[0].Attrs["name"], Args: make(map[string]string), Labels: make(map[string]string)}
+	rec.Image = rec.Ref
+	for k, v := range r.FrontendAttrs {
+		if name, ok := strings.CutPrefix(k, "build-arg:"); ok {
+			rec.Args[name] = v
+		}
+		if name, ok := strings.CutPrefix(k, "label:"); ok {
+			rec.Labels[name] = v
+		}
+	}
+	_, rec.NoCache = r.FrontendAttrs["no-cache"]
+	return rec
+}
+
+// solveCall is a solve as the command line that it stands for.
+func solveCall(r *control.SolveRequest, rec recipe) []string {
+	call := []string{"docker", "build", "-t", rec.Ref, "-f", r.FrontendAttrs["filename"]}
+	if rec.NoCache {
+		call = append(call, "--no-cache")
+	}
+	for _, k := range slices.Sorted(maps.Keys(rec.Args)) {
+		call = append(call, "--build-arg", k+"="+rec.Args[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(rec.Labels)) {
+		call = append(call, "--label", k+"="+rec.Labels[k])
+	}
+	return call
+}
+
+// containerfile reads the Containerfile from the client.
+func (k *buildKit) containerfile(ctx context.Context, r *control.SolveRequest) (string, error) {
+	caller, err := k.sessions.Get(ctx, r.Session, false)
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "enginetest-")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	name := r.FrontendAttrs["filename"]
+	err = filesync.FSSync(ctx, caller, filesync.FSSendRequestOpt{Name: "dockerfile", IncludePatterns: []string{name}, DestDir: dir})
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	return string(data), err
+}
+
+// status is an event as BuildKit tells it: a vertex that starts, its output,
+// and the same vertex complete.
+func status(rec recipe, e event) *control.StatusResponse {
+	now := timestamppb.Now()
+	v := &control.Vertex{
+		Digest: hash("vertex", rec.Ref, e.Title), Name: vertexName(e), Started: now, Cached: e.Cached, Error: e.Failed, Completed: now,
+	}
+	s := &control.StatusResponse{Vertexes: []*control.Vertex{v}}
+	if e.Log != "" {
+		s.Logs = []*control.VertexLog{{Vertex: v.Digest, Stream: 1, Msg: []byte(e.Log), Timestamp: now}}
+	}
+	return s
+}
+
+func vertexName(e event) string {
+	return "[" + itoa(e.Step) + "/" + itoa(e.Steps) + "] " + e.Title
+}

@@ -1,0 +1,151 @@
+package enginetest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/filters"
+)
+
+func rfc3339(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339Nano) }
+
+func (a *api) listContainers(w http.ResponseWriter, r *http.Request) {
+	s := a.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	args, err := filters.FromJSON(r.FormValue("filters"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	list := []map[string]any{}
+	for _, c := range s.state.Containers {
+		if !args.MatchKVList("label", c.Labels) || r.FormValue("all") == "" && c.State != "running" {
+			continue
+		}
+		image := c.Image
+		// Docker names the image only while the name still means it.
+		if im := s.image(c.Image); s.name == "docker" && (im == nil || im.ID != c.ImageID) {
+			image = c.ImageID
+		}
+		list = append(list, map[string]any{
+			"Id": c.ID, "Names": []string{"/" + c.Name}, "Image": image, "ImageID": c.ImageID, "Labels": c.Labels, "State": c.State, "SizeRw": c.SizeRw,
+		})
+	}
+	answer(w, http.StatusOK, list)
+}
+
+// withContainer calls f with the container of the path, the store locked.
+func (a *api) withContainer(w http.ResponseWriter, r *http.Request, f func(c *Container)) {
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	c := a.store.container(r.PathValue("name"))
+	if c == nil {
+		refuse(w, http.StatusNotFound, "No such container: "+r.PathValue("name"))
+		return
+	}
+	f(c)
+}
+
+func (a *api) inspectContainer(w http.ResponseWriter, r *http.Request) {
+	a.withContainer(w, r, func(c *Container) {
+		answer(w, http.StatusOK, map[string]any{
+			"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Config": map[string]any{"Image": c.Image, "Labels": c.Labels},
+			"State": map[string]any{"Status": c.State, "Running": c.State == "running"},
+		})
+	})
+}
+
+func (a *api) changeContainer(w http.ResponseWriter, r *http.Request) {
+	a.withContainer(w, r, func(c *Container) {
+		switch verb := r.PathValue("verb"); verb {
+		case "rename":
+			name := strings.TrimPrefix(r.FormValue("name"), "/")
+			if a.store.container(name) != nil {
+				refuse(w, http.StatusConflict, "The container name \""+name+"\" is already in use")
+				return
+			}
+			a.store.calls.add("%s rename %s %s", a.store.name, c.Name, name)
+			c.Name = name
+		case "stop", "kill":
+			a.store.calls.add("%s stop %s", a.store.name, c.Name)
+			c.State = "exited"
+		case "start":
+			c.State = "running"
+		default:
+			refuse(w, http.StatusNotFound, "page not found")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+func (a *api) removeContainer(w http.ResponseWriter, r *http.Request) {
+	a.withContainer(w, r, func(c *Container) {
+		if c.State == "running" && r.FormValue("force") != "1" {
+			refuse(w, http.StatusConflict, "cannot remove container \"/"+c.Name+"\": container is running: stop the container before removing or force remove")
+			return
+		}
+		a.store.calls.add("%s rm %s", a.store.name, c.Name)
+		id := c.ID
+		a.store.state.Containers = slices.DeleteFunc(a.store.state.Containers, func(c Container) bool { return c.ID == id })
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// addContainer is how the distrobox program makes a box.
+func (a *api) addContainer(w http.ResponseWriter, r *http.Request) {
+	s := a.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var c Container
+	if err := json.NewDecoder(r.Body).Decode(&c); err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if s.container(c.Name) != nil {
+		refuse(w, http.StatusConflict, "The container name \""+c.Name+"\" is already in use")
+		return
+	}
+	im := s.image(c.Image)
+	if im == nil {
+		refuse(w, http.StatusNotFound, "No such image: "+c.Image)
+		return
+	}
+	labels := map[string]string{}
+	for _, m := range []map[string]string{im.Labels, c.Labels} {
+		for k, v := range m {
+			labels[k] = v
+		}
+	}
+	c.Labels = labels
+	if s.name == "podman" {
+		c.Image = im.Refs[0]
+	}
+	c = s.completeContainer(c)
+	s.state.Containers = append(s.state.Containers, c)
+	answer(w, http.StatusCreated, map[string]string{"Id": c.ID})
+}
+
+func (a *api) diskUsage(w http.ResponseWriter, _ *http.Request) {
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	var cache []map[string]any
+	if a.store.state.Cache > 0 {
+		cache = append(cache, map[string]any{"ID": "cache", "Size": a.store.state.Cache})
+	}
+	answer(w, http.StatusOK, map[string]any{"BuildCache": cache})
+}
+
+func (a *api) pruneCache(w http.ResponseWriter, _ *http.Request) {
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	a.store.calls.add("%s builder prune", a.store.name)
+	freed := a.store.state.Cache
+	a.store.state.Cache = 0
+	clear(a.store.built)
+	answer(w, http.StatusOK, map[string]any{"SpaceReclaimed": freed})
+}

@@ -1,0 +1,229 @@
+// Package enginetest is an engine for tests: one server plays docker's and
+// podman's API, with the part of BuildKit that a build needs, from a store in
+// memory; Podman and Distrobox play the programs of these names inside a test
+// binary.
+//
+// Everything is in one directory, so that a script test can set up and look
+// at a story with plain files:
+//
+//	docker.json, podman.json   what the store holds at the start (State)
+//	calls                      written: a line per request that changes something or
+//	                           leaves the machine, and a line per program run
+//	docker-build.err           every build fails, after printing the file
+//	docker-build-NAME.err      the build of the image NAME (without its tag) fails so
+//	docker-build.block         builds do not end until they are cancelled (also -NAME)
+//	docker-pull.err            pulls fail with the file as message
+//	distrobox-VERB.err         distrobox VERB prints the file on stderr and exits 1
+//	distrobox-version          what distrobox --version says; "1.8.2.5" without it
+//
+// The same with podman- for podman. The files are looked at when they matter,
+// so a script can add and remove them as it goes. A pull finds what the State
+// lists under Registry, and "manifest unknown" otherwise.
+//
+// In a testscript:
+//
+//	func TestMain(m *testing.M) {
+//		testscript.Main(m, map[string]func(){
+//			"ocisi": main, "podman": enginetest.Podman, "distrobox": enginetest.Distrobox,
+//		})
+//	}
+//
+//	testscript.Params{Setup: func(env *testscript.Env) error {
+//		server, err := enginetest.Start(env.WorkDir)
+//		if err != nil {
+//			return err
+//		}
+//		env.Defer(server.Close)
+//		env.Vars = append(env.Vars, server.Env()...)
+//		return nil
+//	}}
+//
+// Both programs find the server by that environment. podman system service
+// serves the server's podman on the socket it is given; a test that does not
+// want it sets CONTAINER_HOST to PodmanHost.
+package enginetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// The environment by which the programs find the server.
+const (
+	envDir    = "ENGINETEST_DIR"
+	envDocker = "ENGINETEST_DOCKER_SOCKET"
+	envPodman = "ENGINETEST_PODMAN_SOCKET"
+)
+
+// State is what a store holds.
+type State struct {
+	Images     []Image
+	Containers []Container
+	Registry   []Image // what a pull finds; one name each
+	Cache      int64   // bytes of docker's build cache
+}
+
+// Image is an image of a store or a registry.
+type Image struct {
+	ID      string            // sha256:…; made up from the rest when empty
+	Refs    []string          // full names: docker.io/library/x:tag, localhost/x:tag
+	Labels  map[string]string //
+	Layers  []Layer           // from the base up
+	Created int64             // Unix seconds
+}
+
+// Layer is a layer of an image.
+type Layer struct {
+	DiffID string
+	Size   int64 // bytes
+}
+
+// Container is a container of a store.
+type Container struct {
+	ID      string // made up from the name when empty
+	Name    string
+	Image   string // the name it was created from
+	ImageID string
+	Labels  map[string]string
+	State   string // running, exited, created
+	SizeRw  int64  // bytes it has written
+}
+
+// Server serves one docker and one podman.
+type Server struct {
+	dir     string // of the story's files
+	sockets string
+	docker  *store
+	podman  *store
+	servers []*http.Server
+	serving sync.WaitGroup
+}
+
+// Start starts a server whose files are in dir.
+func Start(dir string) (*Server, error) {
+	// A socket's path must be short, and a test's directory is not.
+	sockets, err := os.MkdirTemp("", "enginetest-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir, sockets: sockets}
+	calls := &calls{file: filepath.Join(dir, "calls")}
+	for _, name := range []string{"docker", "podman"} {
+		st, err := newStore(name, dir, calls)
+		if err == nil {
+			err = s.serve(st)
+		}
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) serve(st *store) error {
+	l, err := net.Listen("unix", filepath.Join(s.sockets, st.name)) //nolint:noctx // lives until Close
+	if err != nil {
+		return err
+	}
+	h := &api{store: st}
+	if st.name == "docker" {
+		s.docker = st
+		if err := h.addBuildKit(); err != nil {
+			return err
+		}
+	} else {
+		s.podman = st
+	}
+	srv := &http.Server{Handler: h.routes()} //nolint:gosec // a test's own client
+	s.servers = append(s.servers, srv)
+	s.serving.Go(func() { _ = srv.Serve(l) })
+	return nil
+}
+
+// Close stops serving and removes the sockets.
+func (s *Server) Close() {
+	for _, srv := range s.servers {
+		_ = srv.Close()
+	}
+	s.serving.Wait()
+	_ = os.RemoveAll(s.sockets)
+}
+
+// DockerHost returns the docker endpoint, as DOCKER_HOST has it.
+func (s *Server) DockerHost() string { return "unix://" + filepath.Join(s.sockets, "docker") }
+
+// PodmanHost returns the podman endpoint, as CONTAINER_HOST has it.
+func (s *Server) PodmanHost() string { return "unix://" + filepath.Join(s.sockets, "podman") }
+
+// Env returns the environment in which docker's endpoint and the programs
+// Podman and Distrobox lead to this server.
+func (s *Server) Env() []string {
+	return []string{
+		"DOCKER_HOST=" + s.DockerHost(),
+		envDir + "=" + s.dir,
+		envDocker + "=" + strings.TrimPrefix(s.DockerHost(), "unix://"),
+		envPodman + "=" + strings.TrimPrefix(s.PodmanHost(), "unix://"),
+	}
+}
+
+// Docker returns a copy of what docker's store holds.
+func (s *Server) Docker() State { return s.docker.snapshot() }
+
+// Podman returns a copy of what podman's store holds.
+func (s *Server) Podman() State { return s.podman.snapshot() }
+
+// Calls returns the lines of the file calls.
+func (s *Server) Calls() []string {
+	data, err := os.ReadFile(filepath.Join(s.dir, "calls"))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSpace(string(data)), "\n")
+}
+
+// calls is the file of that name.
+type calls struct {
+	mu   sync.Mutex
+	file string
+}
+
+// add appends a line. One write appends, so programs may do the same.
+func (c *calls) add(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = appendLine(c.file, fmt.Sprintf(format, args...))
+}
+
+func appendLine(file, line string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.ReplaceAll(line, "\n", " ") + "\n")
+	return errors.Join(err, f.Close())
+}
+
+// seed reads a State; a missing file is an empty one.
+func seed(file string) (State, error) {
+	var st State
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &st)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return st, err
+}

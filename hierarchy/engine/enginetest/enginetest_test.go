@@ -1,0 +1,76 @@
+package enginetest_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// build stands in for ocisi: it builds the image NAME:TAG from the
+// Containerfile of that name in the working directory.
+func build() {
+	ctx := context.Background()
+	m := hierarchy.Manager(os.Args[1])
+	e, err := engine.Open(ctx, m, engine.Options{Runner: process.System{}, Getenv: os.Getenv})
+	if err == nil {
+		defer func() { _ = e.Close() }()
+		name, _, _ := strings.Cut(os.Args[2], ":")
+		dir, _ := os.Getwd()
+		file := filepath.Join(dir, "Containerfile."+name)
+		var text []byte
+		if text, err = os.ReadFile(file); err == nil {
+			_, err = e.Build(ctx, hierarchy.Recipe{
+				Ref: os.Args[2], Context: dir, Containerfile: file, Text: text, Labels: map[string]string{hierarchy.LabelImage: os.Args[2]},
+			}, func(p hierarchy.Progress) { println(p.Step, p.Steps, p.Title, p.Cached, p.Log) })
+		}
+	}
+	if err != nil {
+		println("build:", err.Error())
+		os.Exit(1) //nolint:gocritic // a test's program
+	}
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"build": build, "podman": enginetest.Podman, "distrobox": enginetest.Distrobox})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			server, err := enginetest.Start(env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Defer(server.Close)
+			env.Vars = append(env.Vars, server.Env()...)
+			return nil
+		},
+	})
+}
+
+func TestNothingLeft(t *testing.T) {
+	before, _ := filepath.Glob(filepath.Join(os.TempDir(), "enginetest-*"))
+	s, err := enginetest.Start(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	after, _ := filepath.Glob(filepath.Join(os.TempDir(), "enginetest-*"))
+	for _, dir := range after {
+		if !slices.Contains(before, dir) && strings.HasPrefix(s.DockerHost(), "unix://"+dir) {
+			t.Errorf("%s is left", dir)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package enginetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// note writes the program's line to calls: what of the environment is for it,
+// and its arguments.
+func note(name string) {
+	var words []string
+	for _, v := range os.Environ() {
+		if strings.HasPrefix(v, "DBX_") {
+			words = append(words, v)
+		}
+	}
+	slices.Sort(words)
+	words = append(words, name)
+	words = append(words, os.Args[1:]...)
+	_ = appendLine(filepath.Join(os.Getenv(envDir), "calls"), strings.Join(words, " "))
+}
+
+// Podman plays the program podman.
+func Podman() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	args := os.Args[1:]
+	if len(args) == 0 {
+		exit("Error: missing command 'podman COMMAND'")
+	}
+	if args[0] != "system" && args[0] != "version" && args[0] != "--version" {
+		note("podman")
+	}
+	switch args[0] {
+	case "build":
+		podmanBuild(ctx, args[1:])
+	case "pull":
+		podmanPull(ctx, args[1:])
+	case "system":
+		podmanService(ctx, args[1:])
+	case "version", "--version":
+		fmt.Println("podman version 5.8.6")
+	case "ps":
+		fmt.Println("[]")
+	default:
+		exit("Error: unrecognized command `podman %s`", args[0])
+	}
+}
+
+func podmanPull(ctx context.Context, args []string) {
+	ref := args[len(args)-1]
+	fmt.Fprintf(os.Stderr, "Trying to pull %s...\n", ref)
+	body, err := call(ctx, os.Getenv(envPodman), "POST", "/enginetest/pull?ref="+ref, nil)
+	if err != nil {
+		exit("Error: unable to copy from source docker://%s: %v", ref, err)
+	}
+	_ = body.Close()
+}
+
+// podmanService serves the server's podman on a socket of the caller's choice
+// until it is told to end.
+func podmanService(ctx context.Context, args []string) {
+	if len(args) == 0 || args[0] != "service" {
+		exit("Error: unrecognized command `podman system`")
+	}
+	socket := strings.TrimPrefix(args[len(args)-1], "unix://")
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", socket)
+	if err != nil {
+		exit("Error: %v", err)
+	}
+	go func() {
+		<-ctx.Done()
+		_ = l.Close()
+	}()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go forward(ctx, conn)
+	}
+}
+
+func forward(ctx context.Context, conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	to, err := (&net.Dialer{}).DialContext(ctx, "unix", os.Getenv(envPodman))
+	if err != nil {
+		return
+	}
+	defer func() { _ = to.Close() }()
+	go func() { _, _ = io.Copy(to, conn) }()
+	_, _ = io.Copy(conn, to)
+}
+
+// podmanBuild prints what podman build prints.
+func podmanBuild(ctx context.Context, args []string) {
+	r, iidfile := buildRecipe(args)
+	body, err := call(ctx, os.Getenv(envPodman), "POST", "/enginetest/build", r)
+	if err != nil {
+		exit("Error: %v", err)
+	}
+	for dec := json.NewDecoder(body); ; {
+		var b built
+		if err := dec.Decode(&b); err != nil {
+			exit("Error: %v", errors.Join(context.Cause(ctx), err))
+		}
+		switch {
+		case b.Event != nil:
+			printEvent(*b.Event)
+		case b.Error != "":
+			exit("Error: building at STEP: %s", b.Error)
+		default:
+			fmt.Println(strings.TrimPrefix(b.ID, "sha256:"))
+			if err := os.WriteFile(iidfile, []byte(b.ID), 0o600); err != nil {
+				exit("Error: %v", err)
+			}
+			return
+		}
+	}
+}
+
+func printEvent(e event) {
+	if e.Failed == "" {
+		fmt.Printf("STEP %d/%d: %s\n", e.Step, e.Steps, e.Title)
+	}
+	if e.Cached {
+		fmt.Println("--> Using cache 0123456789ab")
+	}
+	if e.Log != "" {
+		fmt.Println(strings.TrimRight(e.Log, "\n"))
+	}
+}
+
+// buildRecipe reads the arguments of podman build.
+func buildRecipe(args []string) (r recipe, iidfile string) {
+	r.Args, r.Labels = make(map[string]string), make(map[string]string)
+	value := func(i int) string { return args[i+1] }
+	for i := 0; i < len(args)-1; i++ {
+		switch args[i] {
+		case "--file", "-f":
+			r.Image = strings.TrimPrefix(filepath.Base(value(i)), "Containerfile.")
+			data, err := os.ReadFile(value(i))
+			if err != nil {
+				exit("Error: %v", err)
+			}
+			r.Text = string(data)
+		case "--iidfile":
+			iidfile = value(i)
+		case "--build-arg":
+			k, v, _ := strings.Cut(value(i), "=")
+			r.Args[k] = v
+		case "--label":
+			k, v, _ := strings.Cut(value(i), "=")
+			r.Labels[k] = v
+		case "--no-cache":
+			r.NoCache = true
+			continue
+		default:
+			continue
+		}
+		i++
+	}
+	if ref := r.Labels["ocisi.image"]; ref != "" {
+		r.Image = ref
+	}
+	return r, iidfile
+}

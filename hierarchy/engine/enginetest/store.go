@@ -1,0 +1,197 @@
+package enginetest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+)
+
+// store is the store of one engine.
+type store struct {
+	name  string // docker or podman
+	dir   string
+	calls *calls
+
+	mu    sync.Mutex
+	state State
+	built map[string]bool // layers that a build has made: its cache
+	clock int64           // the last time that was given out
+}
+
+// epoch is when the stores' time begins: it must not depend on the day.
+const epoch = 1_700_000_000
+
+func newStore(name, dir string, c *calls) (*store, error) {
+	state, err := seed(filepath.Join(dir, name+".json"))
+	if err != nil {
+		return nil, err
+	}
+	s := &store{name: name, dir: dir, calls: c, state: state, built: make(map[string]bool), clock: epoch}
+	for _, list := range [][]Image{s.state.Images, s.state.Registry} {
+		for i := range list {
+			list[i] = s.complete(list[i])
+		}
+	}
+	for i, c := range s.state.Containers {
+		s.state.Containers[i] = s.completeContainer(c)
+	}
+	return s, nil
+}
+
+// complete fills in what a seed may leave out.
+func (s *store) complete(im Image) Image {
+	if len(im.Layers) == 0 {
+		im.Layers = []Layer{{Size: 100 << 20}}
+	}
+	for i, l := range im.Layers {
+		if l.DiffID == "" {
+			im.Layers[i].DiffID = hash("layer", strings.Join(im.Refs, " "), fmt.Sprint(i))
+		}
+	}
+	if im.Created == 0 {
+		im.Created = s.now()
+	}
+	if im.ID == "" {
+		im.ID = imageID(im)
+	}
+	return im
+}
+
+func (s *store) completeContainer(c Container) Container {
+	if c.ID == "" {
+		c.ID = strings.TrimPrefix(hash("container", c.Name, fmt.Sprint(s.now())), "sha256:")
+	}
+	if im := s.image(c.Image); im != nil && c.ImageID == "" {
+		c.ImageID = im.ID
+	}
+	if c.State == "" {
+		c.State = "running"
+	}
+	return c
+}
+
+func (s *store) now() int64 {
+	s.clock++
+	return s.clock
+}
+
+// hash makes up an ID.
+func hash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// imageID is the same for the same layers and labels, as a real one is for the
+// same config.
+func imageID(im Image) string {
+	config, _ := json.Marshal(struct { // plain values: cannot fail
+		Layers []Layer
+		Labels map[string]string
+	}{im.Layers, im.Labels})
+	return hash("image", string(config))
+}
+
+func (s *store) snapshot() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.state
+	st.Images, st.Containers, st.Registry = slices.Clone(st.Images), slices.Clone(st.Containers), slices.Clone(st.Registry)
+	return st
+}
+
+// normal returns the full name that the engine takes a name for.
+func (s *store) normal(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.TagNameOnly(named).String()
+}
+
+// image finds an image by name, ID or the beginning of an ID. The store must
+// be locked.
+func (s *store) image(name string) *Image {
+	full := []string{s.normal(name)}
+	if s.name == "podman" && !strings.Contains(strings.Split(name, ":")[0], "/") {
+		full = append([]string{s.normal("localhost/" + name)}, full...)
+	}
+	for _, f := range full {
+		for i, im := range s.state.Images {
+			if slices.Contains(im.Refs, f) {
+				return &s.state.Images[i]
+			}
+		}
+	}
+	id := strings.TrimPrefix(name, "sha256:")
+	for i, im := range s.state.Images {
+		if len(id) >= 8 && strings.HasPrefix(strings.TrimPrefix(im.ID, "sha256:"), id) {
+			return &s.state.Images[i]
+		}
+	}
+	return nil
+}
+
+// put adds an image or moves names to it. The store must be locked.
+func (s *store) put(im Image) {
+	for i := range s.state.Images {
+		s.state.Images[i].Refs = slices.DeleteFunc(slices.Clone(s.state.Images[i].Refs), func(r string) bool { return slices.Contains(im.Refs, r) })
+	}
+	for i, old := range s.state.Images {
+		if old.ID == im.ID {
+			s.state.Images[i].Refs = append(s.state.Images[i].Refs, im.Refs...)
+			return
+		}
+	}
+	im.Labels = maps.Clone(im.Labels)
+	s.state.Images = append(s.state.Images, im)
+}
+
+// container finds a container by name or ID. The store must be locked.
+func (s *store) container(name string) *Container {
+	for i, c := range s.state.Containers {
+		if c.Name == name || c.ID == name || len(name) >= 12 && strings.HasPrefix(c.ID, name) {
+			return &s.state.Containers[i]
+		}
+	}
+	return nil
+}
+
+// users returns the names of the containers of an image. The store must be
+// locked.
+func (s *store) users(id string) []string {
+	var names []string
+	for _, c := range s.state.Containers {
+		if c.ImageID == id {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// file returns the contents of a file of the story, for the engine as a whole
+// or for one image.
+func (s *store) file(verb, image, ext string) (string, bool) {
+	name := path(image)
+	for _, f := range []string{s.name + "-" + verb + "-" + name + ext, s.name + "-" + verb + ext} {
+		if data, err := os.ReadFile(filepath.Join(s.dir, f)); err == nil {
+			return strings.TrimRight(string(data), "\n"), true
+		}
+	}
+	return "", false
+}
+
+// path returns the last part of an image's name, without its tag.
+func path(ref string) string {
+	ref = ref[strings.LastIndexByte(ref, '/')+1:]
+	name, _, _ := strings.Cut(ref, ":")
+	return name
+}
