@@ -4,7 +4,8 @@
 CACHE=${OCISI_HOST_CACHE:-/var/cache/ocisi-testhost} # tars and the machines' disks
 STATE=/run/ocisi-testhost                            # pids, locks, logs: gone after a reboot, as the machines are
 TEST_USER=dev
-export CACHE STATE TEST_USER
+PATH=$PATH:/usr/sbin:/sbin # plain "su" leaves them out
+export CACHE STATE TEST_USER PATH
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 

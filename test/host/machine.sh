@@ -114,9 +114,19 @@ write_identity() {
   : >"$root/etc/machine-id"
 }
 
-# No file of ours may stay open in the machine: it lives longer than this script and its locks.
+# Files that the caller has open must not stay open in the machine, which lives longer: a caller's lock
+# would never be let go, a reader of its pipe never see the end.
+close_files() {
+  local fd
+  for fd in "/proc/$BASHPID/fd"/*; do
+    fd=${fd##*/}
+    [[ $fd -le 2 || $fd -eq 255 ]] || exec {fd}>&- # 255 is bash's own, and closes by itself
+  done
+}
+
 launch() {
   (
+    close_files
     echo "$BASHPID" >"$cgroup/cgroup.procs"
     exec setsid ip netns exec "$name" \
       unshare --mount --pid --fork --uts --ipc --cgroup --propagation private --kill-child=SIGKILL \

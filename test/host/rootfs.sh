@@ -25,6 +25,7 @@ packages=(
   distrobox bsdextrautils        # distrobox 1.8's enter calls rev
   tzdata                         # distrobox 1.4 stops where there is no /etc/localtime
   docker-registry ca-certificates openssl
+  bsdutils # script, for a terminal; forky no longer takes it for granted
   passwd sudo iptables iproute2 procps libcap2-bin
   bash-completion curl wget git jq less tmux xz-utils
 )
