@@ -32,7 +32,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 	w := words{box: b.Name, home: d.Home}
 	w.args = []string{"create", "--yes"}
 	w.name(b.Name)
-	w.add("--image", "image", s.Image)
+	w.add("--image", "image", s.shownImage())
 	w.flag("--root", s.rootful())
 	w.flag("--init", b.Init)
 	w.flag("--nvidia", b.Nvidia)

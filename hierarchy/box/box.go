@@ -34,8 +34,8 @@ type Distrobox struct {
 // An Engine is what a box needs of a container engine. Names of containers
 // are exact, those of images full (hierarchy.Manager.StoreRef).
 type Engine interface {
-	// Image returns the image of a name, or false when the store has none.
-	Image(ctx context.Context, full string) (hierarchy.StoredImage, bool, error)
+	// Inspect returns the image of a name, or false when the store has none.
+	Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error)
 	// Container returns the container of a name, or false when there is none.
 	Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error)
 	// RenameContainer gives a container, running or not, another name.
@@ -133,3 +133,12 @@ func isBox(c hierarchy.StoredBox) bool {
 // rootful reports whether the box lives in root's store. Docker has one store
 // only, which is root's, so there root: true changes nothing.
 func (s Spec) rootful() bool { return s.Box.Root && s.Manager == hierarchy.Podman }
+
+// shownImage is the image's name as lists of boxes show it. Only docker means
+// the same by a short name.
+func (s Spec) shownImage() string {
+	if s.Manager == hierarchy.Docker {
+		return hierarchy.FamiliarRef(s.Image)
+	}
+	return s.Image
+}

@@ -27,7 +27,7 @@ func (d Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hi
 	if emit == nil {
 		j.emit = func(hierarchy.Progress) {}
 	}
-	im, found, err := eng.Image(ctx, s.Image)
+	im, found, err := eng.Inspect(ctx, s.Image)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the image of box %s: %w", s.Box.Name, err)
 	}

@@ -16,8 +16,8 @@ import (
 // a password.
 type rootStore struct{ d Distrobox }
 
-// Image implements Engine.
-func (r rootStore) Image(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {
+// Inspect implements Engine.
+func (r rootStore) Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {
 	var found []struct{ ID string }
 	ok, err := r.inspect(ctx, "image", full, &found)
 	if !ok || err != nil || len(found) == 0 {
@@ -63,13 +63,13 @@ func (r rootStore) bring(ctx context.Context, s Spec) error {
 		}
 		return fmt.Errorf("asking for root's boxes: %w", err)
 	}
-	if im, found, err := r.Image(ctx, s.Image); err != nil || found && im.ID == s.ImageID {
+	if im, found, err := r.Inspect(ctx, s.Image); err != nil || found && im.ID == s.ImageID {
 		return err
 	}
 	if err := r.copy(ctx, s.Image); err != nil {
 		return fmt.Errorf("copying image %s to root's store: %w", hierarchy.FamiliarRef(s.Image), err)
 	}
-	im, found, err := r.Image(ctx, s.Image)
+	im, found, err := r.Inspect(ctx, s.Image)
 	if err == nil && (!found || im.ID != s.ImageID) {
 		err = fmt.Errorf("copying image %s to root's store: it arrived as %q", hierarchy.FamiliarRef(s.Image), im.ID)
 	}
