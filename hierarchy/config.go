@@ -2,6 +2,7 @@ package hierarchy
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -126,4 +127,14 @@ func (c *Config) checkDuplicates(d *decoder) {
 		}
 		boxes[e.BoxName()] = e.at("name")
 	}
+}
+
+// Managers returns the managers of all entries, disabled ones too, each once,
+// sorted.
+func (c *Config) Managers() []Manager {
+	seen := map[Manager]bool{}
+	for _, e := range c.Entries {
+		seen[c.ManagerOf(e, "")] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
 }

@@ -155,14 +155,14 @@ images:
 	if got := g.Images[2].Box; got == nil || fmt.Sprintf("%#v", *got) != fmt.Sprintf("%#v", want) {
 		t.Errorf("box\n%#v\nwant\n%#v", got, want)
 	}
-	r, err := g.Images[1].Recipe(host.Files, "/c/ocisi.yaml", "v1")
+	r, err := g.Images[1].Recipe(host.Files, "/c/ocisi.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if text := string(r.Text); text != "FROM localhost/fedora-dev-base:latest\nCOPY --from=localhost/fedora-dev-base:latest /a /b\nRUN x\n" {
 		t.Errorf("podman's recipe:\n%s", text)
 	}
-	wantLabels := "map[ocisi.config:/c/ocisi.yaml ocisi.image:fedora-python:latest ocisi.parent:fedora-dev-base:latest ocisi.version:v1]"
+	wantLabels := "map[ocisi.config:/c/ocisi.yaml ocisi.image:fedora-python:latest ocisi.parent:fedora-dev-base:latest]"
 	if got := fmt.Sprint(r.Labels); got != wantLabels {
 		t.Errorf("labels %s", got)
 	}

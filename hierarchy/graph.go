@@ -249,3 +249,14 @@ func (r *resolver) checkArgs(n *node, declared []string) {
 		r.failAt(n.entry.at("args"), "argument "+name+" is not declared in "+filepath.Base(n.image.Containerfile), advice)
 	}
 }
+
+// Without returns the graph without a manager's images.
+func (g *Graph) Without(m Manager) *Graph {
+	out := &Graph{}
+	for _, im := range g.Images {
+		if im.Manager != m {
+			out.Images = append(out.Images, im)
+		}
+	}
+	return out
+}

@@ -46,8 +46,10 @@ func (e *BuildError) Unwrap() error { return e.Err }
 
 // Recipe reads the image's Containerfile and returns what an engine needs to
 // build it: managed images under the names their store has them by, bases as
-// the config overrides them, and the labels that make the image ours.
-func (im Image) Recipe(files fs.FS, config, version string) (Recipe, error) {
+// the config overrides them, and the labels that make the image ours. The
+// version of ocisi is not among the labels: an update of it alone would give
+// every image a new ID.
+func (im Image) Recipe(files fs.FS, config string) (Recipe, error) {
 	text, err := fs.ReadFile(files, strings.TrimPrefix(im.Containerfile, "/"))
 	if err != nil {
 		return Recipe{}, fmt.Errorf("read %s: %w", im.Containerfile, err)
@@ -57,7 +59,7 @@ func (im Image) Recipe(files fs.FS, config, version string) (Recipe, error) {
 		return Recipe{}, fmt.Errorf("%s: %w", im.Containerfile, err)
 	}
 	with := map[string]string{}
-	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelVersion: version}
+	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config}
 	for _, p := range im.Parents {
 		with[p.Ref] = FamiliarRef(im.Manager.StoreRef(p.As))
 	}

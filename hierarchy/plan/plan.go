@@ -201,3 +201,14 @@ func (p Plan) Changes() int {
 	}
 	return n
 }
+
+// Count counts the steps of a kind.
+func (p Plan) Count(k Kind) int {
+	n := 0
+	for _, s := range p.Steps {
+		if s.Kind == k {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+type cleanOptions struct {
+	env        Env
+	globals    *globals
+	skipPodman bool
+	yes        bool
+	dryRun     bool
+}
+
+func newClean(env Env, g *globals) *cobra.Command {
+	o := &cleanOptions{env: env, globals: g}
+	cmd := &cobra.Command{
+		Use:   "clean",
+		Short: "Remove what ocisi made and the config does not need",
+		Long: `Remove boxes and images that ocisi made from this config and that are no longer in
+it, or disabled, and the names of images that no box is made from. Their layers
+stay for as long as an image uses them, so the names cost nothing.
+
+Nothing that ocisi did not make is touched. Homes are never removed.`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before a box is removed")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be removed, and stop")
+	return cmd
+}
+
+func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
+	l, err := o.env.load(o.globals.file, cmd.Flags())
+	if err != nil {
+		return err
+	}
+	g, err := o.env.graph(l.config, o.env.Files, nil)
+	if err != nil {
+		return err
+	}
+	release, err := o.env.lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	env, log, err := o.env.openLog("clean", o.globals.verbose)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	managers := l.config.Managers()
+	if o.skipPodman {
+		managers = slices.DeleteFunc(managers, func(m hierarchy.Manager) bool { return m == hierarchy.Podman })
+	}
+	return env.with(cmd.Context(), managers, l.config.File, func(ctx context.Context, s *session) error {
+		return o.clean(ctx, cmd, s, g, log)
+	})
+}
+
+func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session, g *hierarchy.Graph, log *runLog) error {
+	stores, err := s.observe(ctx)
+	if err != nil {
+		return err
+	}
+	p := plan.Clean(g, stores, s.config)
+	if len(p.Steps) == 0 {
+		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
+		return err
+	}
+	if err := table(o.env.Stdout, planRows(p)); err != nil || o.dryRun {
+		return err
+	}
+	if boxes := p.Count(plan.Box); boxes > 0 && !o.yes {
+		yes, err := o.env.ask(cmd, fmt.Sprintf("Remove %d of your boxes, with what is in them outside your home?", boxes))
+		if err != nil || !yes {
+			return err
+		}
+	}
+	start := o.env.Now()
+	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
+	o.env.failures(results)
+	o.env.summary(results, o.env.Now().Sub(start))
+	for _, r := range results {
+		if r.State != apply.Done {
+			return errFailed
+		}
+	}
+	return nil
+}
+
+type pruneOptions struct{ yes, dryRun bool }
+
+// prune removes what nobody uses from the stores of a graph, after it has shown
+// what that is and was told to.
+func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o pruneOptions) error {
+	keep := map[string]bool{}
+	for _, im := range g.Images {
+		keep[im.Manager.StoreRef(im.Ref())] = true
+		for _, b := range im.Bases {
+			keep[hierarchy.FullRef(b.As)] = true
+		}
+	}
+	found := map[hierarchy.Manager]engine.Unused{}
+	rows := [][]string{{"MANAGER", "WHAT", "NAME", "SIZE"}}
+	for _, m := range g.Managers() {
+		u, err := s.engines[m].Unused(ctx, keep)
+		if err != nil {
+			return err
+		}
+		if !u.Empty() {
+			found[m] = u
+			rows = append(rows, unusedRows(m, u)...)
+		}
+	}
+	if len(found) == 0 {
+		_, err := fmt.Fprintln(env.Stdout, "nothing to prune")
+		return err
+	}
+	if err := table(env.Stdout, rows); err != nil || o.dryRun {
+		return err
+	}
+	if !o.yes {
+		yes, err := env.ask(nil, "Remove all of it, also what ocisi did not make?")
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return exitCode(exitDone)
+		}
+	}
+	return env.pruneFound(ctx, s, found)
+}
+
+func (env Env) pruneFound(ctx context.Context, s *session, found map[hierarchy.Manager]engine.Unused) error {
+	var errs []error
+	for m, u := range found {
+		freed, err := s.engines[m].Prune(ctx, u)
+		errs = append(errs, err)
+		fmt.Fprintf(env.Stdout, "%s: %s freed\n", m, size(freed))
+	}
+	return errors.Join(errs...)
+}
+
+func unusedRows(m hierarchy.Manager, u engine.Unused) [][]string {
+	var rows [][]string
+	for _, c := range u.Containers {
+		rows = append(rows, []string{string(m), "container", c.Name, size(c.Size)})
+	}
+	for _, im := range u.Images {
+		rows = append(rows, []string{string(m), "image", hierarchy.FamiliarRef(im.Name), size(im.Size)})
+	}
+	if u.Cache > 0 {
+		rows = append(rows, []string{string(m), "cache", "build cache", size(u.Cache)})
+	}
+	return rows
+}

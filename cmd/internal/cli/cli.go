@@ -1,0 +1,107 @@
+// Package cli is ocisi's command line: one file a verb. It is the only package
+// that sees all the others, and the only one that prints, asks and decides the
+// exit status.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"strings"
+)
+
+// Exit statuses.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2  // of the command line or the config
+	exitChanges  = 3  // plan --detailed-exitcode: there is something to do
+	exitNotNow   = 77 // a condition is not met
+	exitNotFound = 127
+)
+
+// Main runs ocisi with arguments and returns its exit status.
+func Main(ctx context.Context, env Env, args []string) int {
+	cmd := newRoot(env)
+	cmd.SetArgs(args)
+	cmd.SetIn(env.Stdin)
+	cmd.SetOut(env.Stdout)
+	cmd.SetErr(env.Stderr)
+	err := cmd.ExecuteContext(ctx)
+	return report(ctx, env, err)
+}
+
+// globals are the flags that every verb has.
+type globals struct {
+	file    string
+	verbose bool
+}
+
+func newRoot(env Env) *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use:   "ocisi",
+		Short: "One hierarchy of OCI images for distroboxes and dev containers",
+		Long: `ocisi keeps one hierarchy of OCI images and makes distroboxes from them, so that
+almost every layer is stored once.
+
+Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is yours to edit;
+'ocisi process' then brings images and boxes up to date.`,
+		Version:       env.Version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usage(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd: cmd, err: err} })
+	// The predecessor wrote --skip_podman.
+	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+	})
+	root.PersistentFlags().StringVarP(&g.file, "file", "f", "", "config `FILE`; a bare name is also looked up beside the default one (default $XDG_CONFIG_HOME/ocisi/ocisi.yaml)")
+	root.PersistentFlags().BoolVarP(&g.verbose, "verbose", "v", false, "show the output of every step and every program that is run")
+	root.AddCommand(
+		newSetup(env, g), newProcess(env, g), newPlan(env, g), newList(env, g),
+		newClean(env, g), newDoctor(env, g), newVersion(env),
+	)
+	return root
+}
+
+func newVersion(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  usage(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(env.Stdout, "ocisi", env.Version)
+			return err
+		},
+	}
+}
+
+// usageError says that the command line is wrong.
+type usageError struct {
+	cmd *cobra.Command
+	err error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// usage makes cobra's argument errors usage errors; its FlagErrorFunc does not
+// see them.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{cmd: cmd, err: err}
+		}
+		return nil
+	}
+}
+
+// errFailed is the error of a run whose failures have been shown already.
+var errFailed = errors.New("some steps failed")

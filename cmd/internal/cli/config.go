@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
+)
+
+// noConfigError says that there is no config file.
+type noConfigError struct{ path string }
+
+func (e *noConfigError) Error() string { return "no config: " + e.path + " does not exist" }
+
+// loaded is a config file with all that the environment adds.
+type loaded struct {
+	config *hierarchy.Config
+	jobs   int
+}
+
+// configPath returns the absolute path of the config: -f, else OCISI_FILE, else
+// the default. A bare name that is not in the working directory is looked up
+// beside the default.
+func (env Env) configPath(file string) string {
+	file = cmp.Or(file, env.Getenv("OCISI_FILE"))
+	if file == "" {
+		return filepath.Join(env.ConfigDir, "ocisi.yaml")
+	}
+	if filepath.IsAbs(file) {
+		return filepath.Clean(file)
+	}
+	here := filepath.Join(env.Dir, file)
+	if strings.ContainsRune(file, filepath.Separator) || env.exists(here) {
+		return here
+	}
+	if there := filepath.Join(env.ConfigDir, file); env.exists(there) {
+		return there
+	}
+	return here
+}
+
+func (env Env) exists(path string) bool {
+	_, err := fs.Stat(env.Files, strings.TrimPrefix(path, "/"))
+	return err == nil
+}
+
+func (env Env) readFile(path string) ([]byte, error) {
+	data, err := fs.ReadFile(env.Files, strings.TrimPrefix(path, "/"))
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		pe.Path = path // the FS knows it without its first slash
+	}
+	return data, err
+}
+
+// load reads the config and the settings that flags and environment override.
+// Boxes without a box: key take what distrobox.ini beside the config says.
+func (env Env) load(file string, flags *pflag.FlagSet) (*loaded, error) {
+	path := env.configPath(file)
+	data, err := env.readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &noConfigError{path: path}
+	}
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := hierarchy.ParseConfig(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := env.addBoxes(cfg); err != nil {
+		return nil, err
+	}
+	return env.settle(cfg, flags)
+}
+
+// settle applies the settings: flag, then OCISI_* in the environment, then the
+// file, then the default.
+func (env Env) settle(cfg *hierarchy.Config, flags *pflag.FlagSet) (*loaded, error) {
+	v := viper.New()
+	v.SetEnvPrefix("ocisi")
+	v.AutomaticEnv()
+	v.SetDefault("jobs", env.CPUs)
+	file := map[string]any{}
+	if cfg.Jobs > 0 {
+		file["jobs"] = cfg.Jobs
+	}
+	if cfg.Manager != "" {
+		file["manager"] = string(cfg.Manager)
+	}
+	if err := v.MergeConfigMap(file); err != nil {
+		return nil, err
+	}
+	if f := flags.Lookup("jobs"); f != nil {
+		if err := v.BindPFlag("jobs", f); err != nil {
+			return nil, err
+		}
+	}
+	jobs := v.GetInt("jobs")
+	if jobs < 1 {
+		return nil, fmt.Errorf("jobs: %q is not a whole number from 1", v.GetString("jobs"))
+	}
+	m, err := env.manager(v.GetString("manager"))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Manager = m
+	return &loaded{config: cfg, jobs: jobs}, nil
+}
+
+// manager returns the manager of images that name none: what the settings say,
+// else $DBX_CONTAINER_MANAGER, else docker where it is installed, else podman.
+func (env Env) manager(setting string) (hierarchy.Manager, error) {
+	if setting != "" {
+		m, err := hierarchy.ParseManager(setting)
+		if err != nil {
+			return "", fmt.Errorf("OCISI_MANAGER: %w; write docker or podman", err)
+		}
+		return m, nil
+	}
+	switch dbx := env.Getenv("DBX_CONTAINER_MANAGER"); dbx {
+	case "", "autodetect":
+	case "podman-launcher":
+		return hierarchy.Podman, nil
+	default:
+		m, err := hierarchy.ParseManager(dbx)
+		if err != nil {
+			return "", fmt.Errorf("DBX_CONTAINER_MANAGER: %w; set it to docker or podman, or unset it", err)
+		}
+		return m, nil
+	}
+	if _, err := env.LookPath("docker"); err == nil {
+		return hierarchy.Docker, nil
+	}
+	return hierarchy.Podman, nil
+}
+
+// addBoxes fills boxes that have no box: key from distrobox.ini.
+func (env Env) addBoxes(cfg *hierarchy.Config) error {
+	path := filepath.Join(filepath.Dir(cfg.File), "distrobox.ini")
+	data, err := env.readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	boxes, warnings, err := box.ReadINI(strings.NewReader(string(data)), path, env.Getenv)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(env.Stderr, "ocisi: warning: %s\n", w)
+	}
+	for i, e := range cfg.Entries {
+		if b, ok := boxes[e.BoxName()]; ok && e.Box == nil && e.HasBox() {
+			cfg.Entries[i].Box = &b
+		}
+	}
+	return nil
+}
+
+// graph resolves the enabled images, or those of the names and what they need.
+func (env Env) graph(cfg *hierarchy.Config, files fs.FS, names []string) (*hierarchy.Graph, error) {
+	g, err := cfg.Graph(hierarchy.Host{Files: files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID})
+	if err != nil {
+		return nil, err
+	}
+	return g.Only(names)
+}

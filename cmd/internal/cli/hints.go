@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// report shows a verb's error with what to do about it, and returns the exit
+// status.
+func report(ctx context.Context, env Env, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
+	}
+	if !errors.Is(err, errFailed) {
+		fmt.Fprintf(env.Stderr, "ocisi: %v\n", err)
+		if h := hint(err); h != "" {
+			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
+		}
+	} else if ctx.Err() != nil {
+		fmt.Fprintln(env.Stderr, "ocisi: stopped; what was finished stays")
+	}
+	return status(err)
+}
+
+// exitCode is an error that says nothing and only sets the exit status.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func status(err error) int {
+	switch {
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err):
+		return exitUsage
+	case is[*process.NotFoundError](err):
+		return exitNotFound
+	case is[*lockedError](err):
+		return exitNotNow
+	}
+	return exitFailed
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// hint returns a command to type, or "".
+func hint(err error) string {
+	if e, ok := errors.AsType[*usageError](err); ok && e.cmd != nil {
+		return fmt.Sprintf("'%s --help' shows what there is", e.cmd.CommandPath())
+	}
+	if e, ok := errors.AsType[*engine.UnreachableError](err); ok {
+		return unreachableHint(e)
+	}
+	if e, ok := errors.AsType[*process.NotFoundError](err); ok {
+		return fmt.Sprintf("install %s; 'ocisi doctor' shows what else is missing", e.Name)
+	}
+	if e, ok := errors.AsType[*engine.InUseError](err); ok && len(e.Containers) > 0 {
+		return "remove what uses it first, if you do not need it: distrobox rm " + e.Containers[0]
+	}
+	if e, ok := errors.AsType[*lockedError](err); ok {
+		return fmt.Sprintf("wait for it to end, or look at it: ps -fp %d", e.pid)
+	}
+	return hintForStep(err)
+}
+
+func hintForStep(err error) string {
+	if e, ok := errors.AsType[*apply.RefusedError](err); ok && e.Target.Kind == plan.Box {
+		return fmt.Sprintf("keep it by naming yours otherwise (distrobox: NAME), or remove it: DBX_CONTAINER_MANAGER=%s distrobox rm %s", e.Target.Manager, e.Target.Name)
+	}
+	if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
+		return "'ocisi list --all' shows the names"
+	}
+	if e, ok := errors.AsType[*missingParentError](err); ok {
+		return "build it: ocisi process " + e.parent
+	}
+	if is[*noConfigError](err) {
+		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
+	}
+	if e, ok := errors.AsType[*box.SudoError](err); ok {
+		return fmt.Sprintf("give your password once, then run ocisi again: %s -v", e.Program)
+	}
+	return ""
+}
+
+func unreachableHint(e *engine.UnreachableError) string {
+	switch {
+	case e.Manager == hierarchy.Docker && errors.Is(e.Err, fs.ErrPermission):
+		return `you may not use docker's socket: sudo usermod -aG docker "$USER", then log out and in; 'ocisi doctor' tells which step is missing`
+	case e.Manager == hierarchy.Docker:
+		return "start it: sudo systemctl start docker.socket; or use podman: set manager: podman in the config"
+	}
+	return "see what podman says: podman info"
+}

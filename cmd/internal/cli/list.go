@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+type listOptions struct {
+	env      Env
+	globals  *globals
+	all      bool
+	assemble bool
+	enabled  bool
+	layers   bool
+	json     bool
+}
+
+func newList(env Env, g *globals) *cobra.Command {
+	o := &listOptions{env: env, globals: g}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List images, boxes, or the layers they share",
+		Args:  usage(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	f := cmd.Flags()
+	f.BoolVar(&o.all, "all", false, "list all images of the config, disabled ones too (the default)")
+	f.BoolVarP(&o.assemble, "assemble", "a", false, "list the boxes to make")
+	f.BoolVarP(&o.enabled, "enabled", "e", false, "list the images to build")
+	f.BoolVarP(&o.layers, "layers", "l", false, "list the layers of the images that are built, and who shares them")
+	f.BoolVar(&o.json, "json", false, "write JSON")
+	cmd.MarkFlagsMutuallyExclusive("all", "assemble", "enabled", "layers")
+	return cmd
+}
+
+// listedImage is a row of list.
+type listedImage struct {
+	Name     string            `json:"name"`
+	Tag      string            `json:"tag"`
+	Manager  hierarchy.Manager `json:"manager"`
+	Path     string            `json:"path"` // absolute directory of the Containerfile
+	Enabled  bool              `json:"enabled"`
+	Assemble bool              `json:"assemble"`      // a box is made from it
+	Box      string            `json:"box,omitempty"` // its name
+}
+
+func (o *listOptions) run(cmd *cobra.Command) error {
+	l, err := o.env.load(o.globals.file, cmd.Flags())
+	if err != nil {
+		return err
+	}
+	if o.layers {
+		return o.listLayers(cmd.Context(), l)
+	}
+	rows := []listedImage{} // an empty list in JSON is [], not null
+	for _, e := range l.config.Entries {
+		row := listedImage{
+			Name: e.Name, Tag: e.Tag, Manager: l.config.ManagerOf(e, l.config.Manager), Path: l.config.Dir(e),
+			Enabled: e.Enabled, Assemble: e.HasBox(),
+		}
+		if e.HasBox() {
+			row.Box = e.BoxName()
+		}
+		if (o.enabled && !e.Enabled) || (o.assemble && (!e.Enabled || !e.HasBox())) {
+			continue
+		}
+		rows = append(rows, row)
+	}
+	if o.json {
+		return writeJSON(o.env.Stdout, rows)
+	}
+	return table(o.env.Stdout, o.rows(rows))
+}
+
+func (o *listOptions) rows(list []listedImage) [][]string {
+	if o.assemble {
+		rows := [][]string{{"BOX", "MANAGER", "IMAGE"}}
+		for _, r := range list {
+			rows = append(rows, []string{r.Box, string(r.Manager), r.Name + ":" + r.Tag})
+		}
+		return rows
+	}
+	rows := [][]string{{"IMAGE", "MANAGER", "ENABLED", "BOX", "PATH"}}
+	for _, r := range list {
+		enabled, box := "no", "-"
+		if r.Enabled {
+			enabled = "yes"
+		}
+		if r.Box != "" {
+			box = r.Box
+		}
+		rows = append(rows, []string{r.Name + ":" + r.Tag, string(r.Manager), enabled, box, strings.TrimSuffix(r.Path, "/")})
+	}
+	return rows
+}
+
+// listLayers shows, for each store, the images from the base up with their
+// layers, and what is shared.
+func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
+	g, err := o.env.graph(l.config, o.env.Files, nil)
+	if err != nil {
+		return err
+	}
+	reports := []storeReport{}
+	err = o.env.with(ctx, g.Managers(), l.config.File, func(ctx context.Context, s *session) error {
+		reports, err = s.sharing(ctx, g)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return writeJSON(o.env.Stdout, reports)
+	}
+	for _, r := range reports {
+		for _, im := range r.Images {
+			fmt.Fprintf(o.env.Stdout, "%s - %s\n", r.Manager, hierarchy.FamiliarRef(im.Ref))
+			var rows [][]string
+			for _, layer := range im.Layers {
+				shared := "only here"
+				if layer.Images > 1 {
+					shared = fmt.Sprintf("in %d images", layer.Images)
+				}
+				rows = append(rows, []string{"- " + layer.DiffID, size(layer.Size), shared})
+			}
+			if err := table(o.env.Stdout, rows); err != nil {
+				return err
+			}
+			fmt.Fprintln(o.env.Stdout)
+		}
+	}
+	return sharingText(o.env.Stdout, reports)
+}

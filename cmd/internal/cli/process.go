@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+type processOptions struct {
+	env        Env
+	globals    *globals
+	prune      bool
+	skipClean  bool
+	skipPodman bool
+	yes        bool
+	dryRun     bool
+}
+
+func newProcess(env Env, g *globals) *cobra.Command {
+	o := &processOptions{env: env, globals: g}
+	cmd := &cobra.Command{
+		Use:   "process [NAME…]",
+		Short: "Build the images and make the boxes",
+		Long: `Build the enabled images of the config, parents first, and make their boxes.
+
+With names of images or boxes, only those and what they are built from. A box is
+replaced when its image or its box: keys changed, and only when the new image
+has been built and the new box entered; its home is never touched.`,
+		Args: usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.prune, "prune", "p", false, "first remove what nobody uses: stopped containers, images and build cache, also those that ocisi did not make; asks before it does")
+	f.BoolVarP(&o.skipClean, "skip-clean", "s", false, "keep the images of boxes that were replaced")
+	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
+	addJobs(cmd)
+	return cmd
+}
+
+func addJobs(cmd *cobra.Command) {
+	cmd.Flags().IntP("jobs", "j", 0, "how many images and boxes are worked on at once (default: one for each CPU)")
+}
+
+func (o *processOptions) run(cmd *cobra.Command, names []string) error {
+	l, err := o.env.load(o.globals.file, cmd.Flags())
+	if err != nil {
+		return err
+	}
+	all, err := o.env.graph(l.config, o.env.Files, nil)
+	if err != nil {
+		return err
+	}
+	if o.skipPodman {
+		all = all.Without(hierarchy.Podman)
+	}
+	wanted, err := all.Only(names)
+	if err != nil {
+		return err
+	}
+	r := &processRun{
+		verb: "process", env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
+		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
+	}
+	return r.run(cmd.Context())
+}
+
+// processRun is what process and setup have in common: observe, plan, show,
+// apply, report.
+type processRun struct {
+	verb    string
+	env     Env
+	loaded  *loaded
+	files   fs.FS            // nil: the file system
+	all     *hierarchy.Graph // for the report
+	wanted  *hierarchy.Graph
+	verbose bool
+	dryRun  bool
+	clean   bool
+	prune   bool
+	yes     bool
+}
+
+func (r *processRun) run(ctx context.Context) (err error) {
+	if r.env.UID == 0 && !r.dryRun {
+		return &usageError{cmd: nil, err: errors.New("run ocisi as yourself, without sudo: images and boxes are made for the user who runs it")}
+	}
+	if len(r.wanted.Images) == 0 {
+		_, err := fmt.Fprintln(r.env.Stdout, "nothing to do: no image is enabled in "+r.loaded.config.File)
+		return err
+	}
+	if !r.dryRun {
+		release, err := r.env.lock()
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	env, log, err := r.env.openLog(r.verb, r.verbose)
+	if err != nil {
+		return err
+	}
+	defer log.close()
+	s, err := env.open(ctx, r.all.Managers(), r.loaded.config.File, log.log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return r.work(ctx, s, log)
+}
+
+func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
+	if r.prune {
+		if err := r.env.prune(ctx, s, r.all, pruneOptions{yes: r.yes, dryRun: r.dryRun}); err != nil {
+			return err
+		}
+	}
+	stores, err := s.observe(ctx)
+	if err != nil {
+		return err
+	}
+	p := plan.New(r.wanted, stores)
+	if r.dryRun {
+		return table(r.env.Stdout, planRows(p))
+	}
+	start := r.env.Now()
+	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
+	r.env.failures(results)
+	r.env.summary(results, r.env.Now().Sub(start))
+	if ctx.Err() != nil {
+		return errFailed
+	}
+	if r.clean {
+		s.removeSuperseded(ctx)
+	}
+	if err := r.report(ctx, s); err != nil {
+		return err
+	}
+	return r.outcome(results, log)
+}
+
+func (r *processRun) report(ctx context.Context, s *session) error {
+	reports, err := s.sharing(ctx, r.all)
+	if err != nil {
+		return err
+	}
+	return sharingText(r.env.Stdout, reports)
+}
+
+func (r *processRun) outcome(results []apply.Result, log *runLog) error {
+	for _, res := range results {
+		if res.State == apply.Failed {
+			fmt.Fprintf(r.env.Stderr, "\nocisi: the whole run is in %s\n", log.path)
+			return errFailed
+		}
+	}
+	return nil
+}
+
+// apply runs a plan and shows it.
+func (env Env) apply(ctx context.Context, s *session, p plan.Plan, jobs int, log *runLog, verbose bool) []apply.Result {
+	show := env.progress(p, log, verbose)
+	tools := apply.Tools{Puller: s, Builder: s, Boxer: s, Remover: s}
+	return apply.Run(ctx, p, tools, apply.Options{Jobs: jobs, Serial: s.serial, Emit: show.show})
+}
+
+// ask puts a question whose answer is yes or no; the default is no. Without a
+// terminal it is an error that names the flag.
+func (env Env) ask(cmd *cobra.Command, question string) (bool, error) {
+	if !env.Terminal {
+		return false, &usageError{cmd: cmd, err: errors.New(question + " There is no terminal to ask on: pass --yes")}
+	}
+	fmt.Fprint(env.Stdout, question+" [y/N] ")
+	var answer string
+	if _, err := fmt.Fscanln(env.Stdin, &answer); err != nil && answer == "" {
+		fmt.Fprintln(env.Stdout)
+		return false, nil
+	}
+	answer = strings.ToLower(answer)
+	return answer == "y" || answer == "yes", nil
+}

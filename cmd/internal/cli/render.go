@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/docker/go-units"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+// table writes rows in columns. No colour: the columns count every byte.
+func table(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// size writes bytes as people read them, in units of 1000.
+func size(n int64) string {
+	return units.CustomSize("%.4g %s", float64(n), 1000, []string{"B", "kB", "MB", "GB", "TB"})
+}
+
+func took(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// planRows are a plan as a table.
+func planRows(p plan.Plan) [][]string {
+	rows := [][]string{{"ACTION", "MANAGER", "WHAT", "NAME", "REASON"}}
+	for _, s := range p.Steps {
+		reason := s.Reason
+		if s.Bytes > 0 {
+			reason += " (" + size(s.Bytes) + " with all its layers)"
+		}
+		rows = append(rows, []string{string(s.Action), string(s.Manager), string(s.Kind), s.Name, reason})
+	}
+	return rows
+}
+
+// colours of a terminal; all empty without one.
+type colours struct{ bold, green, yellow, red, off string }
+
+func (env Env) colours() colours {
+	if !env.Colour {
+		return colours{}
+	}
+	return colours{bold: "\x1b[1m", green: "\x1b[32m", yellow: "\x1b[33m", red: "\x1b[31m", off: "\x1b[0m"}
+}
+
+// progress shows a run as it goes: a line for each image and box when it
+// starts, at each of its steps, and when it ends. Everything goes to the run
+// log too, there with what the steps print.
+type progress struct {
+	out     io.Writer
+	colours colours
+	log     *runLog
+	verbose bool
+	width   int // of the name column
+}
+
+func (env Env) progress(p plan.Plan, log *runLog, verbose bool) *progress {
+	pr := &progress{out: env.Stdout, colours: env.colours(), log: log, verbose: verbose}
+	for _, s := range p.Steps {
+		pr.width = max(pr.width, len(s.Name))
+	}
+	return pr
+}
+
+const stepWidth = 100
+
+func (p *progress) show(e apply.Event) {
+	name := fmt.Sprintf("%-*s", p.width, e.Step.Name)
+	switch e.State {
+	case apply.Started:
+		p.line(name, p.colours.bold, string(e.Step.Action), string(e.Step.Manager)+" "+string(e.Step.Kind)+": "+e.Step.Reason)
+	case apply.Working:
+		p.working(name, e.Progress)
+	case apply.Done:
+		p.done(name, e.Result)
+	case apply.Failed:
+		p.line(name, p.colours.red, "failed", oneLine(e.Result.Err.Error()))
+	case apply.Skipped:
+		p.line(name, p.colours.yellow, "skipped", oneLine(e.Result.Err.Error()))
+	}
+}
+
+func (p *progress) done(name string, r apply.Result) {
+	verb := map[plan.Action]string{
+		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built",
+		plan.Create: "created", plan.Recreate: "recreated", plan.Remove: "removed", plan.Keep: "kept",
+	}[r.Action]
+	if r.Step.Action == plan.Keep {
+		p.log.printf("%s kept: %s", name, r.Step.Reason)
+		return
+	}
+	detail := took(r.Took)
+	if r.Action == plan.Keep {
+		detail += ", nothing changed"
+	}
+	p.line(name, p.colours.green, verb, detail)
+}
+
+func (p *progress) working(name string, pr hierarchy.Progress) {
+	if pr.Title == "" {
+		p.log.printf("%s | %s", name, pr.Log)
+		if p.verbose {
+			fmt.Fprintf(p.out, "%s  | %s\n", name, pr.Log)
+		}
+		return
+	}
+	word := "step"
+	if pr.Steps > 0 {
+		word = fmt.Sprintf("%d/%d", pr.Step, pr.Steps)
+	}
+	title := oneLine(pr.Title)
+	if pr.Cached {
+		title = "cached: " + title
+	}
+	p.line(name, "", word, title)
+}
+
+func (p *progress) line(name, colour, word, detail string) {
+	p.log.printf("%s %s %s", name, word, detail)
+	off := ""
+	if colour != "" {
+		off = p.colours.off
+	}
+	fmt.Fprintf(p.out, "%s  %s%-8s%s %s\n", name, colour, word, off, cut(detail, stepWidth))
+}
+
+// oneLine joins lines, for a place that has one.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func cut(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return s
+}
+
+// failures writes, for each step that failed, all that is known: the log of
+// the step that failed in full, the error, and what to do.
+func (env Env) failures(results []apply.Result) {
+	c := env.colours()
+	for _, r := range results {
+		if r.State != apply.Failed {
+			continue
+		}
+		fmt.Fprintf(env.Stderr, "\n%s%s %s failed%s\n", c.red, r.Step.Kind, r.Step.Name, c.off)
+		if be, ok := errors.AsType[*hierarchy.BuildError](r.Err); ok && be.Log != "" {
+			for line := range strings.Lines(be.Log) {
+				fmt.Fprintf(env.Stderr, "  | %s\n", strings.TrimSuffix(line, "\n"))
+			}
+		}
+		fmt.Fprintf(env.Stderr, "ocisi: %s %s: %v\n", r.Step.Kind, r.Step.Name, r.Err)
+		if h := cmp.Or(hint(r.Err), buildHint(r)); h != "" {
+			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
+		}
+	}
+}
+
+func buildHint(r apply.Result) string {
+	if r.Step.Kind != plan.Image {
+		return ""
+	}
+	return fmt.Sprintf("edit %s, then: ocisi process %s", r.Step.Wanted.Containerfile, r.Step.Wanted.Name)
+}
+
+// summary writes one line: what was done, what failed, what was not tried.
+func (env Env) summary(results []apply.Result, total time.Duration) {
+	n := map[string]int{}
+	for _, r := range results {
+		switch {
+		case r.State == apply.Failed:
+			n["failed"]++
+		case r.State == apply.Skipped:
+			n["skipped"]++
+		case r.Step.Kind != plan.Base:
+			n[string(r.Step.Kind)+" "+string(r.Action)]++
+		}
+	}
+	parts := []string{}
+	add := func(count int, one, many, verb string) {
+		if count == 1 {
+			parts = append(parts, "1 "+one+" "+verb)
+		} else if count > 1 {
+			parts = append(parts, fmt.Sprintf("%d %s %s", count, many, verb))
+		}
+	}
+	add(n["image build"]+n["image rebuild"], "image", "images", "built")
+	add(n["box create"]+n["box recreate"], "box", "boxes", "made")
+	add(n["box keep"], "box", "boxes", "kept")
+	add(n["image remove"], "image", "images", "removed")
+	add(n["box remove"], "box", "boxes", "removed")
+	add(n["failed"], "step", "steps", "failed")
+	add(n["skipped"], "step", "steps", "skipped")
+	if len(parts) == 0 {
+		parts = []string{"nothing to do"}
+	}
+	fmt.Fprintf(env.Stdout, "\n%s in %s\n", strings.Join(parts, ", "), took(total))
+}
+
+// sharingText writes what is shared, as a table for each store.
+func sharingText(w io.Writer, reports []storeReport) error {
+	for _, r := range reports {
+		if len(r.Images) == 0 {
+			continue
+		}
+		rows := [][]string{{"IMAGE", "OWN", "SHARED"}}
+		for _, im := range r.Images {
+			rows = append(rows, []string{hierarchy.FamiliarRef(im.Ref), size(im.Own), size(im.Shared)})
+		}
+		fmt.Fprintf(w, "\n%s\n", r.Manager)
+		if err := table(w, rows); err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s stored; %s without sharing: %.0f %% reused\n", size(r.Stored), size(r.Referenced), 100*r.Reuse())
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"cmp"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/mattn/go-isatty"
+
+	"github.com/klmcwhirter/ocisi/embed/defaults"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// Env is everything a command can reach outside its own memory.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Terminal       bool // questions can be asked: standard input and output are terminals
+	Colour         bool // standard output takes colour
+	Getenv         func(string) string
+	LookPath       func(string) (string, error)
+	Now            func() time.Time
+	Free           func(path string) (bytes uint64, err error) // on the file system of a path
+	Runner         process.Runner
+	Files          fs.FS // the file system, rooted at /
+	Defaults       fs.FS // what setup writes below $XDG_CONFIG_HOME/ocisi
+	Dir            string
+	Home           string // the user's, symlinks resolved
+	ConfigDir      string // $XDG_CONFIG_HOME/ocisi
+	StateDir       string // $XDG_STATE_HOME/ocisi
+	User           string
+	UID, GID       int
+	Groups         []int // of this process
+	CPUs           int
+	Version        string
+}
+
+// System returns the Env of this process.
+func System() Env {
+	env := Env{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd()),
+		Colour:   isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		Getenv:   os.Getenv,
+		LookPath: exec.LookPath,
+		Now:      time.Now,
+		Free:     free,
+		Runner:   process.System{},
+		Files:    os.DirFS("/"),
+		UID:      os.Getuid(), GID: os.Getgid(),
+		CPUs:    runtime.NumCPU(),
+		Version: version(),
+	}
+	env.Defaults, _ = fs.Sub(defaults.FS, "config") // the name is valid, so this cannot fail
+	env.Dir, _ = os.Getwd()
+	env.Home = resolved(xdg.Home)
+	env.ConfigDir = filepath.Join(xdg.ConfigHome, "ocisi")
+	env.StateDir = filepath.Join(xdg.StateHome, "ocisi")
+	env.User = os.Getenv("USER")
+	if u, err := user.Current(); err == nil { // asks /etc/passwd before it believes $USER
+		env.User = cmp.Or(u.Username, env.User)
+	}
+	env.Groups, _ = os.Getgroups()
+	if !slices.Contains(env.Groups, env.GID) {
+		env.Groups = append(env.Groups, env.GID)
+	}
+	return env
+}
+
+// resolved follows symlinks: on Bluefin /home is one, and distrobox and ocisi
+// must mean the same folder by its name.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+func free(path string) (uint64, error) {
+	var s syscall.Statfs_t
+	for {
+		err := syscall.Statfs(path, &s)
+		if err == nil {
+			return s.Bavail * uint64(s.Bsize), nil
+		}
+		if parent := filepath.Dir(path); err == syscall.ENOENT && parent != path {
+			path = parent // a store that does not exist yet will be made there
+			continue
+		}
+		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+}
+
+// version is what the build stamped: a tag when it was built from one.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
