@@ -1,0 +1,74 @@
+package bootstrap
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+)
+
+// Record remembers what was last written: SHA-256 sums by absolute path. The
+// zero Record is empty.
+type Record struct{ files map[string]string }
+
+// recordFile is how a Record is stored.
+type recordFile struct {
+	Version int               `json:"version"`
+	Files   map[string]string `json:"files"`
+}
+
+// recordVersion changes when an older ocisi would misread the file.
+const recordVersion = 1
+
+// ReadRecord reads a record. The Record can be used whatever the error: one
+// that is missing (no error), unreadable or broken is empty, which costs no
+// more than updates of files that count as edited from then on. The error is
+// for a warning.
+func ReadRecord(path string) (Record, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Record{}, nil
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("reading the record of written files: %w", err)
+	}
+	var file recordFile
+	if err := json.Unmarshal(data, &file); err != nil {
+		return Record{}, fmt.Errorf("reading the record of written files %s: %w", path, err)
+	}
+	if file.Version != recordVersion {
+		return Record{}, fmt.Errorf("reading the record of written files %s: version %d is unknown", path, file.Version)
+	}
+	return Record{file.Files}, nil
+}
+
+// Write stores the record, and creates the folder for it. Whoever reads it at
+// the same time sees the old one or the new one.
+func (r Record) Write(path string) error {
+	data, err := json.MarshalIndent(recordFile{recordVersion, r.files}, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = replace(path, append(data, '\n'), 0o644, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the record of written files: %w", err)
+	}
+	return nil
+}
+
+// Forget returns a record without a file, or without every file in a folder:
+// what its user deleted there is created again.
+func (r Record) Forget(path string) Record {
+	files := maps.Clone(r.files)
+	path = resolve(path)
+	maps.DeleteFunc(files, func(file, _ string) bool {
+		rel, err := filepath.Rel(path, file)
+		return err == nil && filepath.IsLocal(rel)
+	})
+	return Record{files}
+}
