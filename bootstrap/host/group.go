@@ -1,0 +1,172 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// Group is an entry of the group database.
+type Group struct {
+	Name    string
+	GID     int
+	Members []string
+	Local   bool // it is in /etc/group, the only file that usermod edits
+}
+
+// getentMissing is getent's exit status for a key that it did not find.
+const getentMissing = 2
+
+// Group looks a group up; false says that there is none. It asks getent, since
+// the groups of an image are in /usr/lib/group, which os/user does not read
+// without cgo, and others may come from the network. Without getent it reads
+// the two files.
+func (h Host) Group(ctx context.Context, name string) (Group, bool, error) {
+	local, isLocal, err := h.groupIn("etc/group", name)
+	if err != nil {
+		return Group{}, false, err
+	}
+	out, err := h.output(ctx, "getent", "group", name)
+	if err == nil {
+		found, err := parseGroup(out)
+		found.Local = isLocal
+		return found, err == nil, err
+	}
+	if failed, ok := errors.AsType[*process.Error](err); ok && failed.Exit == getentMissing {
+		return Group{}, false, nil
+	}
+	if ctx.Err() != nil {
+		return Group{}, false, fmt.Errorf("looking up group %s: %w", name, err)
+	}
+	if isLocal {
+		return local, true, nil
+	}
+	return h.groupIn("usr/lib/group", name)
+}
+
+func (h Host) groupIn(file, name string) (Group, bool, error) {
+	data, err := fs.ReadFile(h.Root, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Group{}, false, nil
+	}
+	if err != nil {
+		return Group{}, false, fmt.Errorf("looking up group %s: %w", name, err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.HasPrefix(line, name+":") {
+			group, err := parseGroup(strings.TrimSpace(line))
+			group.Local = file == "etc/group"
+			return group, err == nil, err
+		}
+	}
+	return Group{}, false, nil
+}
+
+// parseGroup reads a line name:password:gid:member,member.
+func parseGroup(line string) (Group, error) {
+	fields := strings.Split(line, ":")
+	if len(fields) < 4 {
+		return Group{}, fmt.Errorf("reading group entry %q: fewer than four fields", line)
+	}
+	gid, err := strconv.Atoi(fields[2])
+	if err != nil {
+		return Group{}, fmt.Errorf("reading group entry %q: %w", line, err)
+	}
+	members := strings.FieldsFunc(fields[3], func(r rune) bool { return r == ',' || r == ' ' })
+	return Group{Name: fields[0], GID: gid, Members: members}, nil
+}
+
+// Listed reports whether the user is a member of a group by the database, be it
+// in this session or only in the next one.
+func (h Host) Listed(ctx context.Context, group Group) bool {
+	if slices.Contains(group.Members, h.User.Name) {
+		return true
+	}
+	// A primary group, and one that another source grants, has no member field.
+	out, err := h.output(ctx, "id", "-G", h.User.Name)
+	return err == nil && slices.Contains(strings.Fields(out), strconv.Itoa(group.GID))
+}
+
+// Active reports whether this process is in a group.
+func (h Host) Active(group Group) bool { return slices.Contains(h.User.GIDs, group.GID) }
+
+// ManagerGroups returns the groups of the user's systemd, which are those of
+// every timer and of what a desktop starts: they are as old as the first login
+// since boot. The error wraps fs.ErrNotExist when there is no such systemd.
+func (h Host) ManagerGroups(ctx context.Context) ([]int, error) {
+	unit := fmt.Sprintf("user@%d.service", h.User.UID)
+	out, err := h.output(ctx, "systemctl", "show", "-p", "MainPID", "--value", unit)
+	if err != nil {
+		return nil, fmt.Errorf("asking for %s: %w", unit, err)
+	}
+	if pid, err := strconv.Atoi(out); err != nil || pid == 0 {
+		return nil, fmt.Errorf("asking for %s: it is not running: %w", unit, fs.ErrNotExist)
+	}
+	data, err := fs.ReadFile(h.Root, "proc/"+out+"/status")
+	if err != nil {
+		return nil, fmt.Errorf("reading the groups of %s: %w", unit, err)
+	}
+	gids, err := statusGroups(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("reading the groups of %s: %w", unit, err)
+	}
+	return gids, nil
+}
+
+// statusGroups reads a process's groups from its /proc/PID/status: the first of
+// the four in line Gid, and all in line Groups.
+func statusGroups(status string) ([]int, error) {
+	var gids []int
+	for line := range strings.Lines(status) {
+		key, list, _ := strings.Cut(line, ":")
+		fields := strings.Fields(list)
+		switch key {
+		case "Gid":
+			fields = fields[:min(len(fields), 1)]
+		case "Groups":
+		default:
+			continue
+		}
+		for _, field := range fields {
+			gid, err := strconv.Atoi(field)
+			if err != nil {
+				return nil, err
+			}
+			gids = append(gids, gid)
+		}
+	}
+	return gids, nil
+}
+
+// Range is a block of ids that a user may hand to containers.
+type Range struct{ Start, Count int }
+
+// SubIDs returns the user's ranges in /etc/subuid or /etc/subgid, and the first
+// id that is in nobody's range. Lines that make no sense are skipped, as
+// newuidmap does.
+func (h Host) SubIDs(file string) (own []Range, free int) {
+	free = 100000 // where useradd begins
+	data, _ := fs.ReadFile(h.Root, relative(file))
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) != 3 {
+			continue
+		}
+		start, err := strconv.Atoi(fields[1])
+		count, countErr := strconv.Atoi(fields[2])
+		if errors.Join(err, countErr) != nil {
+			continue
+		}
+		free = max(free, start+count)
+		if fields[0] == h.User.Name || fields[0] == strconv.Itoa(h.User.UID) {
+			own = append(own, Range{start, count})
+		}
+	}
+	return own, free
+}
