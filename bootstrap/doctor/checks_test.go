@@ -20,7 +20,6 @@ type machine struct {
 	files    map[string]string // text by path; "socket" makes one
 	programs map[string]string // what a command line prints; "exit N" fails
 	env      map[string]string
-	uid      int // 0: 1001
 	root     bool
 	gids     []int
 	free     uint64 // bytes

@@ -59,63 +59,71 @@ func groupMachine(state machine, getent string, files map[string]string) machine
 	return state
 }
 
-var (
-	bare       = groupMachine(machine{}, "exit 2", nil)
-	imageGroup = groupMachine(machine{}, "docker:x:994:", map[string]string{
-		"etc/group": "root:x:0:\nwheel:x:10:dev\n", "usr/lib/group": "docker:x:994:\n",
-	})
-	oldImage = groupMachine(machine{programs: map[string]string{"ujust --summary": "devmode dx-group"}}, "docker:x:994:", nil)
-	outsider = groupMachine(machine{}, "docker:x:994:ann", map[string]string{"etc/group": "docker:x:994:ann\n"})
-	newcomer = groupMachine(machine{gids: []int{1001}}, "docker:x:994:dev", map[string]string{"etc/group": "docker:x:994:dev\n"})
-	relogged = groupMachine(machine{
-		gids: []int{1001, 994}, programs: map[string]string{"systemctl show -p MainPID --value user@1001.service": "77"},
-	}, "docker:x:994:dev", map[string]string{"etc/group": "docker:x:994:dev\n", "proc/77/status": "Gid:\t1001\t1001\t1001\t1001\nGroups:\t10 1001\n"})
-	rebooted = groupMachine(machine{
-		gids: []int{1001, 994}, programs: map[string]string{"systemctl show -p MainPID --value user@1001.service": "77"},
-	}, "docker:x:994:dev", map[string]string{"etc/group": "docker:x:994:dev\n", "proc/77/status": "Groups:\t10 994 1001\n"})
-	noManager = groupMachine(machine{gids: []int{994}}, "docker:x:994:dev", nil)
-)
+// groupMachines are the states, from no group to a reboot after joining it.
+func groupMachines() map[string]machine {
+	const listed = "docker:x:994:dev"
+	const askManager = "systemctl show -p MainPID --value user@1001.service"
+	etc := func(line string) map[string]string { return map[string]string{"etc/group": line + "\n"} }
+	loggedIn := machine{gids: []int{1001, 994}, programs: map[string]string{askManager: "77"}}
+	relogged, rebooted := etc(listed), etc(listed)
+	relogged["proc/77/status"] = "Gid:\t1001\t1001\t1001\t1001\nGroups:\t10 1001\n"
+	rebooted["proc/77/status"] = "Groups:\t10 994 1001\n"
+	return map[string]machine{
+		"no group": groupMachine(machine{}, "exit 2", nil),
+		"image's group": groupMachine(machine{}, "docker:x:994:", map[string]string{
+			"etc/group": "root:x:0:\nwheel:x:10:dev\n", "usr/lib/group": "docker:x:994:\n",
+		}),
+		"recipe":     groupMachine(machine{programs: map[string]string{"ujust --summary": "devmode dx-group"}}, "docker:x:994:", nil),
+		"outsider":   groupMachine(machine{}, "docker:x:994:ann", etc("docker:x:994:ann")),
+		"newcomer":   groupMachine(machine{gids: []int{1001}}, listed, etc(listed)),
+		"logged in":  groupMachine(loggedIn, listed, relogged),
+		"rebooted":   groupMachine(loggedIn, listed, rebooted),
+		"no systemd": groupMachine(machine{gids: []int{994}}, listed, nil),
+	}
+}
 
 func TestDockerGroup(t *testing.T) {
+	on := groupMachines()
 	const join = "sudo usermod -aG docker dev ; systemctl reboot"
 	try(t, []example{
-		{"no group", "docker.group", bare, doctor.Fail, "there is none", "export DBX_CONTAINER_MANAGER=podman"},
-		{"no group", "docker.group.user", bare, doctor.Skip, "no group", ""},
-		{"no group", "docker.group.session", bare, doctor.Skip, "not a member", ""},
-		{"no group", "docker.group.timers", bare, doctor.Skip, "either", ""},
+		{"no group", "docker.group", on["no group"], doctor.Fail, "there is none", "export DBX_CONTAINER_MANAGER=podman"},
+		{"no group", "docker.group.user", on["no group"], doctor.Skip, "no group", ""},
+		{"no group", "docker.group.session", on["no group"], doctor.Skip, "not a member", ""},
+		{"no group", "docker.group.timers", on["no group"], doctor.Skip, "either", ""},
 
-		{"image's group", "docker.group", imageGroup, doctor.OK, "994, in the image's own file", ""},
-		{"image's group", "docker.group.user", imageGroup, doctor.Fail, "dev is not in", "getent group docker | sudo tee -a /etc/group ; " + join},
-		{"image's group", "docker.group.session", imageGroup, doctor.Skip, "not a member", ""},
+		{"image's group", "docker.group", on["image's group"], doctor.OK, "994, in the image's own file", ""},
+		{"image's group", "docker.group.user", on["image's group"], doctor.Fail, "dev is not in", "getent group docker | sudo tee -a /etc/group ; " + join},
+		{"image's group", "docker.group.session", on["image's group"], doctor.Skip, "not a member", ""},
 
-		{"image with a recipe", "docker.group.user", oldImage, doctor.Fail, "dev is not in", "ujust dx-group ; systemctl reboot"},
+		{"recipe", "docker.group.user", on["recipe"], doctor.Fail, "dev is not in", "ujust dx-group ; systemctl reboot"},
 
-		{"outsider", "docker.group", outsider, doctor.OK, "994", ""},
-		{"outsider", "docker.group.user", outsider, doctor.Fail, "dev is not in", join},
+		{"outsider", "docker.group", on["outsider"], doctor.OK, "994", ""},
+		{"outsider", "docker.group.user", on["outsider"], doctor.Fail, "dev is not in", join},
 
-		{"newcomer", "docker.group.user", newcomer, doctor.OK, "dev is a member", ""},
-		{"newcomer", "docker.group.session", newcomer, doctor.Fail, "log out and in", "systemctl reboot"},
-		{"newcomer", "docker.group.timers", newcomer, doctor.Skip, "either", ""},
+		{"newcomer", "docker.group.user", on["newcomer"], doctor.OK, "dev is a member", ""},
+		{"newcomer", "docker.group.session", on["newcomer"], doctor.Fail, "log out and in", "systemctl reboot"},
+		{"newcomer", "docker.group.timers", on["newcomer"], doctor.Skip, "either", ""},
 
-		{"logged in anew", "docker.group.session", relogged, doctor.OK, "this session", ""},
-		{"logged in anew", "docker.group.timers", relogged, doctor.Warn, "background jobs do not", "systemctl reboot"},
+		{"logged in", "docker.group.session", on["logged in"], doctor.OK, "this session", ""},
+		{"logged in", "docker.group.timers", on["logged in"], doctor.Warn, "background jobs do not", "systemctl reboot"},
 
-		{"rebooted", "docker.group.timers", rebooted, doctor.OK, "background jobs have it", ""},
-		{"no systemd", "docker.group.timers", noManager, doctor.Skip, "user@1001.service", ""},
+		{"rebooted", "docker.group.timers", on["rebooted"], doctor.OK, "background jobs have it", ""},
+		{"no systemd", "docker.group.timers", on["no systemd"], doctor.Skip, "user@1001.service", ""},
 	})
 }
 
 func TestDockerGroupDoesNotMatter(t *testing.T) {
+	on := groupMachines()
 	checks := []string{"docker.group", "docker.group.user", "docker.group.session", "docker.group.timers"}
-	answers := outsider
+	answers := on["outsider"]
 	answers.docker = answering(true)
-	rootless := bare
+	rootless := on["no group"]
 	rootless.docker = doctor.Engine{Wanted: true, Installed: true, Rootless: true, Endpoint: "unix:///run/user/1001/docker.sock"}
-	remote := bare
+	remote := on["no group"]
 	remote.docker.Endpoint = "tcp://build:2376"
-	none := bare
+	none := on["no group"]
 	none.docker = doctor.Engine{}
-	root := bare
+	root := on["no group"]
 	root.root = true
 	for _, id := range checks {
 		try(t, []example{
@@ -125,7 +133,7 @@ func TestDockerGroupDoesNotMatter(t *testing.T) {
 			{"root", id, root, doctor.Skip, "root needs no group", ""},
 		})
 	}
-	unwanted := outsider
+	unwanted := on["outsider"]
 	unwanted.docker.Wanted = false
 	try(t, []example{
 		{"answers without it", "docker.group.user", answers, doctor.Skip, "docker answers all the same", ""},
