@@ -155,7 +155,7 @@ seed() {
 machine() {
   local verb=$1
   shift
-  "$here/machine.sh" "$verb" "$name" "$@"
+  OCISI_HOST_SECONDS=$SECONDS "$here/machine.sh" "$verb" "$name" "$@"
 }
 
 healthy() {

@@ -7,6 +7,8 @@ TEST_USER=dev
 PATH=$PATH:/usr/sbin:/sbin # plain "su" leaves them out
 export CACHE STATE TEST_USER PATH
 
+# machine.sh goes on counting where host.sh is
+SECONDS=${OCISI_HOST_SECONDS:-0}
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 
 die() {
