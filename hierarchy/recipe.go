@@ -14,6 +14,7 @@ type Recipe struct {
 	Context       string            // absolute path of the build context
 	Containerfile string            // absolute path; names the file in messages and finds its ignore file
 	Text          []byte            // the Containerfile's contents, parents and bases already replaced
+	Needs         []string          // full names of the managed images that it reads; they must be in the store
 	Args          map[string]string // build arguments
 	Labels        map[string]string // put on the image
 	NoCache       bool              // build every step anew
@@ -60,8 +61,11 @@ func (im Image) Recipe(files fs.FS, config string) (Recipe, error) {
 	}
 	with := map[string]string{}
 	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config}
+	var needs []string
 	for _, p := range im.Parents {
-		with[p.Ref] = FamiliarRef(im.Manager.StoreRef(p.As))
+		full := im.Manager.StoreRef(p.As)
+		with[p.Ref] = FamiliarRef(full)
+		needs = append(needs, full)
 	}
 	for _, b := range im.Bases {
 		with[b.Ref] = b.As
@@ -71,6 +75,6 @@ func (im Image) Recipe(files fs.FS, config string) (Recipe, error) {
 	}
 	return Recipe{
 		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile,
-		Text: f.Replace(with), Args: im.Args, Labels: labels,
+		Text: f.Replace(with), Needs: needs, Args: im.Args, Labels: labels,
 	}, nil
 }

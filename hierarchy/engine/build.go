@@ -14,10 +14,11 @@ import (
 // Build builds an image and returns its ID. The name moves to the image when
 // it is complete and not before; what the name stood for until then is removed
 // if it was built from the same recipe (its ocisi.image label) and nothing uses
-// it. Images that the Containerfile names must be in the store: Build does not
-// fetch them.
+// it.
 //
-// A step that fails is a *hierarchy.BuildError. When ctx ends, the running
+// A managed image that the recipe needs and the store has not is a
+// *MissingError, before an engine could look for it in a registry. A step that
+// fails is a *hierarchy.BuildError. When ctx ends, the running
 // step is ended, and nothing of the build stays but the engine's cache.
 //
 // emit is told of every step and line; it is called by one goroutine at a time
@@ -29,6 +30,9 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 	build := e.buildByProgram
 	if e.differs.buildKit {
 		build = e.buildByDaemon
+	}
+	if err := e.has(ctx, r); err != nil {
+		return "", err
 	}
 	old, replaces, err := e.Inspect(ctx, e.manager.StoreRef(r.Ref))
 	if err != nil {
@@ -42,6 +46,30 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 		e.removeReplaced(ctx, old, r)
 	}
 	return id, nil
+}
+
+// MissingError says that a managed image which a build needs is not in the
+// store.
+type MissingError struct {
+	Ref  string // of the image to build
+	Need string // full name
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%s is built from %s, which is not there", e.Ref, hierarchy.FamiliarRef(e.Need))
+}
+
+func (e *Engine) has(ctx context.Context, r hierarchy.Recipe) error {
+	for _, need := range r.Needs {
+		_, found, err := e.Inspect(ctx, need)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return &MissingError{Ref: r.Ref, Need: need}
+		}
+	}
+	return nil
 }
 
 // ignoreFile returns the contents of the file that says what of the context a

@@ -2,17 +2,12 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
-	"strings"
-	"time"
 
 	bkclient "github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/util/staticfs"
 	"github.com/tonistiigi/fsutil"
-	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -56,7 +51,7 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "", p.failure(r.Ref, err)
+		return "", p.failure(r.Ref, inWords(ctx, err))
 	}
 	return e.builtID(ctx, r, res)
 }
@@ -81,17 +76,14 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 		return bkclient.SolveOpt{}, fmt.Errorf("opening the build context: %w", err)
 	}
 	name := filepath.Base(r.Containerfile)
-	text := staticfs.NewFS()
-	// The daemon asks for a file again when its size or time has changed, and
-	// texts of one size are not rare: a version moves from 1.2 to 1.3.
-	now := time.Now().UnixNano()
-	text.Add(name, &fstypes.Stat{ModTime: now}, r.Text)
+	text := newTexts()
+	text.files[name] = r.Text
 	ignore, err := ignoreFile(r)
 	if err != nil {
 		return bkclient.SolveOpt{}, err
 	}
 	if ignore != nil {
-		text.Add(name+".dockerignore", &fstypes.Stat{ModTime: now}, ignore)
+		text.files[name+".dockerignore"] = append(ignore, '\n') // an empty one would not count
 	}
 	attrs := map[string]string{
 		"filename":           name,
@@ -113,13 +105,4 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 		SharedKey:     r.Context, // the daemon keeps what it was sent, and is sent what changed
 		Exports:       []bkclient.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": e.manager.StoreRef(r.Ref)}}},
 	}, nil
-}
-
-// words returns what the engine said, without the layers of its transport.
-func words(err error) error {
-	msg := err.Error()
-	for _, prefix := range []string{"failed to solve: ", "rpc error: code = Unknown desc = "} {
-		msg = strings.TrimPrefix(msg, prefix)
-	}
-	return errors.New(msg)
 }

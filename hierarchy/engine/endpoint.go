@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -74,6 +75,21 @@ func envTLS(getenv func(string) string, config string) string {
 		return dir
 	}
 	return config
+}
+
+// unreachable returns why a socket cannot be opened, which the client does not
+// tell apart; err for any other reason.
+func unreachable(ctx context.Context, endpoint string, err error) error {
+	socket, ok := strings.CutPrefix(endpoint, "unix://")
+	if !ok || ctx.Err() != nil {
+		return err
+	}
+	conn, dialErr := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if dialErr != nil {
+		return dialErr
+	}
+	_ = conn.Close()
+	return err
 }
 
 func currentContext(config string) (string, error) {

@@ -120,7 +120,7 @@ func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Op
 	ping, err := api.Ping(ctx)
 	if err != nil {
 		_ = api.Close()
-		return &UnreachableError{e.manager, endpoint, inWords(ctx, err)}
+		return &UnreachableError{e.manager, endpoint, unreachable(ctx, endpoint, inWords(ctx, err))}
 	}
 	api.NegotiateAPIVersionPing(ping)
 	e.api, e.endpoint = api, endpoint
@@ -128,15 +128,6 @@ func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Op
 }
 
 var errNoAnswer = errors.New("no answer after " + askTimeout.String())
-
-// inWords returns an error as the engine meant it: without the client's
-// preamble, and with the reason why a context ended.
-func inWords(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
 
 // ask bounds a question to the engine.
 func ask(ctx context.Context) (context.Context, context.CancelFunc) {

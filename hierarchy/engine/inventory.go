@@ -19,9 +19,6 @@ import (
 // containers.
 const boxLabel = "manager"
 
-// ownLabels begins the keys of the labels that ocisi sets.
-const ownLabels = "ocisi."
-
 // Observe returns what the store holds: every image that has a name, and every
 // container that distrobox or ocisi made. Names are full ones.
 func (e *Engine) Observe(ctx context.Context) (hierarchy.Store, error) {
@@ -101,13 +98,10 @@ func (e *Engine) boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 	return boxes, eg.Wait()
 }
 
+// isOwn reports whether ocisi made a container. Only the labels of boxes tell:
+// a container has those of its image too, whoever made it.
 func isOwn(labels map[string]string) bool {
-	for k := range labels {
-		if strings.HasPrefix(k, ownLabels) {
-			return true
-		}
-	}
-	return false
+	return labels[hierarchy.LabelBox] != ""
 }
 
 func containerName(c container.Summary) string {

@@ -24,21 +24,21 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 	ctx, cancel := ask(ctx)
 	defer cancel()
 	images := make([]layers.Image, len(refs))
-	pieces := make([]pieces, len(refs))
+	parts := make([]pieces, len(refs))
 	eg, egCtx := errgroup.WithContext(ctx)
 	eg.SetLimit(parallel)
 	for i, ref := range refs {
 		eg.Go(func() (err error) {
-			pieces[i], err = e.pieces(egCtx, ref)
+			parts[i], err = e.pieces(egCtx, ref)
 			return err
 		})
 	}
 	if err := eg.Wait(); err != nil {
 		return nil, fmt.Errorf("asking %s for layers: %w", e.manager, inWords(ctx, err))
 	}
-	e.findEmpty(ctx, refs, pieces)
+	e.findEmpty(ctx, refs, parts)
 	for i, ref := range refs {
-		images[i] = layers.Image{Ref: ref, Layers: pieces[i].pair(e.differs.historyFromTop)}
+		images[i] = layers.Image{Ref: ref, Layers: parts[i].pair(e.differs.historyFromTop)}
 	}
 	return images, nil
 }

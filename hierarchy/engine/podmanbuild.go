@@ -45,7 +45,7 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
-		return "", p.failure(r.Ref, err)
+		return "", p.failure(r.Ref, inWords(ctx, err))
 	}
 	id, err := os.ReadFile(filepath.Join(dir, "iid"))
 	if err != nil {

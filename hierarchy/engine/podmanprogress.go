@@ -30,7 +30,6 @@ type podmanProgress struct {
 	step  hierarchy.Progress
 	held  *time.Timer // runs until the step is told of; nil when it has been
 	log   stepLog
-	said  string // the last error that podman itself printed
 	ended bool
 }
 
@@ -63,9 +62,6 @@ func (p *podmanProgress) outLine(line string) {
 func (p *podmanProgress) errLine(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if said, ok := strings.CutPrefix(line, "Error: "); ok {
-		p.said = said
-	}
 	p.logLine(line)
 }
 
@@ -107,9 +103,5 @@ func (p *podmanProgress) failure(ref string, err error) error {
 	if _, ok := errors.AsType[*process.NotFoundError](err); ok {
 		return err
 	}
-	be := &hierarchy.BuildError{Ref: ref, Step: cutStep(p.step.Title), Log: p.log.String(), Err: err}
-	if p.said != "" {
-		be.Err = errors.New(p.said)
-	}
-	return be
+	return &hierarchy.BuildError{Ref: ref, Step: cutStep(p.step.Title), Log: p.log.String(), Err: err}
 }

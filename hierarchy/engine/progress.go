@@ -97,10 +97,13 @@ func (v *vertex) name(name string) {
 
 // failure returns what made a build fail, with the output of the step.
 func (p *solveProgress) failure(ref string, err error) error {
-	be := &hierarchy.BuildError{Ref: ref, Err: words(err)}
+	be := &hierarchy.BuildError{Ref: ref, Err: err}
 	if p.failed != nil {
 		p.failed.out.flush()
-		be.Step, be.Log = cutStep(p.failed.step.Title), p.failed.log.String()
+		be.Log = p.failed.log.String()
+		if !p.failed.inner {
+			be.Step = cutStep(p.failed.step.Title)
+		}
 	}
 	return be
 }

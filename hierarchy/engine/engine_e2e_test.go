@@ -1,0 +1,529 @@
+//go:build e2e
+
+// These tests run against the docker and the podman of the machine they are on,
+// as an ordinary user, and need the base image of const base in a registry that
+// both can reach. On a test host:
+//
+//	CGO_ENABLED=0 go test -c -tags e2e -o /tmp/engine.test ./hierarchy/engine
+//	test/host/host.sh install forky /tmp/engine.test
+//	test/host/host.sh as forky engine.test -test.v
+//
+// All that they make is called ocisi-e2e-… and is removed again; the base stays.
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+const base = "ghcr.io/ublue-os/debian-toolbox:latest"
+
+// on runs a test on both engines, each with the base in its store.
+func on(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Helper()
+	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
+		t.Run(string(m), func(t *testing.T) {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Home: home})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := e.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			w := &world{t: t, e: e, m: m, dir: t.TempDir()}
+			if _, found, err := e.Inspect(t.Context(), base); err != nil || !found {
+				w.ok(errors.Join(err, e.Pull(t.Context(), base, nil)))
+			}
+			test(t, w)
+		})
+	}
+}
+
+type world struct {
+	t   *testing.T
+	e   *engine.Engine
+	m   hierarchy.Manager
+	dir string
+
+	mu   sync.Mutex
+	told []hierarchy.Progress
+}
+
+func (w *world) ok(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// name makes a name of our own that goes away with the test.
+func (w *world) name(what string) string {
+	ref := "ocisi-e2e-" + what + ":1"
+	w.t.Cleanup(func() {
+		if err := w.e.RemoveImage(context.Background(), ref); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return ref
+}
+
+func (w *world) recipe(ref, from string, lines ...string) hierarchy.Recipe {
+	text := strings.Join(append([]string{"FROM " + from}, lines...), "\n") + "\n"
+	r := hierarchy.Recipe{
+		Ref: ref, Context: w.dir, Containerfile: filepath.Join(w.dir, "Containerfile."+strings.TrimSuffix(ref, ":1")), Text: []byte(text),
+		Args: map[string]string{"WHO": "dev", "ALSO": "x"}, Labels: map[string]string{hierarchy.LabelImage: ref},
+	}
+	if from != base {
+		r.Needs = []string{w.m.StoreRef(from)}
+	}
+	return r
+}
+
+func (w *world) local(ref string) string { return hierarchy.FamiliarRef(w.m.StoreRef(ref)) }
+
+func (w *world) tell(p hierarchy.Progress) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = append(w.told, p)
+}
+
+func (w *world) build(r hierarchy.Recipe) string {
+	w.t.Helper()
+	id, err := w.e.Build(w.t.Context(), r, w.tell)
+	if err != nil {
+		if be, ok := errors.AsType[*hierarchy.BuildError](err); ok {
+			w.t.Log(be.Log)
+		}
+		w.t.Fatal(err)
+	}
+	return id
+}
+
+func (w *world) run(args ...string) string {
+	w.t.Helper()
+	out, err := process.Output(w.t.Context(), process.System{}, process.Cmd{Name: string(w.m), Args: args})
+	w.ok(err)
+	return out
+}
+
+// container makes a container of our own that goes away with the test.
+func (w *world) container(name string, args ...string) {
+	w.t.Helper()
+	name = "ocisi-e2e-" + name
+	w.run(append([]string{"run", "-d", "--name", name}, args...)...)
+	w.t.Cleanup(func() {
+		_ = process.System{}.Run(context.Background(), process.Cmd{Name: string(w.m), Args: []string{"rm", "-f", "-v", name}})
+	})
+}
+
+func TestE2EInfo(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		info, err := w.e.Info(t.Context())
+		w.ok(err)
+		t.Logf("%+v", info)
+		if info.Version == "" || info.APIVersion == "" || info.Driver == "" || info.Root == "" || info.Rootless != (w.m == hierarchy.Podman) {
+			t.Errorf("incomplete: %+v", info)
+		}
+	})
+}
+
+func TestE2EChain(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		a, b, c := w.name("a"), w.name("b"), w.name("c")
+		w.ok(os.WriteFile(filepath.Join(w.dir, "seen"), []byte("seen"), 0o600))
+		w.ok(os.WriteFile(filepath.Join(w.dir, "unseen"), []byte("unseen"), 0o600))
+		w.ok(os.WriteFile(filepath.Join(w.dir, ".containerignore"), []byte("unseen\n"), 0o600))
+		recipes := []hierarchy.Recipe{
+			w.recipe(a, base, "ARG WHO", "RUN echo I am $WHO && echo $WHO > /who", "RUN true", "COPY . /context", "RUN test -e /context/seen -a ! -e /context/unseen"),
+			w.recipe(b, w.local(a), "RUN head -c 5000000 /dev/urandom > /b"),
+			w.recipe(c, w.local(a), "RUN head -c 3000000 /dev/urandom > /c"),
+		}
+		first := w.chain(recipes)
+		w.progress(recipes[0])
+		w.told = nil
+		if again := w.chain(recipes); !slices.Equal(first, again) {
+			t.Errorf("the second time the images are %v, not %v", again, first)
+		}
+		if !slices.ContainsFunc(w.told, func(p hierarchy.Progress) bool { return p.Cached && strings.HasPrefix(p.Title, "RUN head") }) {
+			t.Errorf("no step is told to be cached: %+v", w.told)
+		}
+		w.layers(a, b, c)
+		store, err := w.e.Observe(t.Context())
+		w.ok(err)
+		im, found := store.Image(w.m.StoreRef(b))
+		if !found || im.ID != first[1] || im.Labels[hierarchy.LabelImage] != b || im.Created == 0 || im.Size == 0 {
+			t.Errorf("observed %+v, %v; built %s", im, found, first[1])
+		}
+		// Another text of the same length must be seen.
+		w.build(w.recipe(b, w.local(a), "RUN echo 1.2 > /version"))
+		w.build(w.recipe(b, w.local(a), "RUN echo 1.3 > /version"))
+		if got := w.run("run", "--rm", b, "cat", "/version"); got != "1.3" {
+			t.Errorf("the image has version %s, want 1.3", got)
+		}
+	})
+}
+
+// chain builds the first recipe, then the others at the same time.
+func (w *world) chain(recipes []hierarchy.Recipe) []string {
+	w.t.Helper()
+	start := time.Now()
+	ids := make([]string, len(recipes))
+	ids[0] = w.build(recipes[0])
+	var wg sync.WaitGroup
+	for i, r := range recipes[1:] {
+		wg.Go(func() {
+			var err error
+			if ids[i+1], err = w.e.Build(w.t.Context(), r, w.tell); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.t.Logf("chain: %s", time.Since(start).Round(time.Millisecond))
+	return ids
+}
+
+func (w *world) progress(r hierarchy.Recipe) {
+	w.t.Helper()
+	var steps []string
+	said := false
+	for _, p := range w.told {
+		if p.Steps >= 5 {
+			if p.Title != "" {
+				steps = append(steps, fmt.Sprint(p.Step))
+			}
+		}
+		said = said || p.Log == "I am dev" && p.Title == ""
+	}
+	w.t.Logf("steps %v", steps)
+	if !said || !slices.Contains(steps, "2") || !slices.Contains(steps, "5") {
+		w.t.Errorf("of %s: output told %v, steps %v", r.Ref, said, steps)
+	}
+}
+
+func (w *world) layers(a, b, c string) {
+	w.t.Helper()
+	start := time.Now()
+	images, err := w.e.Layers(w.t.Context(), []string{w.m.StoreRef(a), w.m.StoreRef(b), w.m.StoreRef(c)})
+	w.ok(err)
+	w.t.Logf("layers: %s", time.Since(start).Round(time.Millisecond))
+	for i, im := range images {
+		stored, _, err := w.e.Inspect(w.t.Context(), im.Ref)
+		w.ok(err)
+		var sum int64
+		for _, l := range im.Layers {
+			sum += l.Size
+		}
+		// Podman's total has the manifest and the config in it.
+		if over := stored.Size - sum; over < 0 || over > 20_000 || w.m == hierarchy.Docker && over != 0 {
+			w.t.Errorf("%s: the layers are %d bytes, the image %d", im.Ref, sum, stored.Size)
+		}
+		if own := im.Layers[len(im.Layers)-1].Size; i > 0 && (own < 2_900_000 || own > 5_200_000) {
+			w.t.Errorf("%s: the last layer is %d bytes", im.Ref, own)
+		}
+		if i > 0 && !slices.Equal(im.Layers[:len(images[0].Layers)], images[0].Layers) {
+			w.t.Errorf("%s does not begin with the layers of %s: %+v, %+v", im.Ref, a, im.Layers, images[0].Layers)
+		}
+	}
+	w.t.Logf("%+v", images[0].Layers)
+	r := layers.Analyze(images)
+	if r.Images[1].Own < 4_900_000 || r.Images[1].Own > 5_200_000 || r.Reuse() < 0.5 {
+		w.t.Errorf("%+v", r)
+	}
+}
+
+func TestE2EFailure(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref := w.name("fails")
+		before := w.build(w.recipe(ref, base, "RUN echo fine"))
+		w.told = nil
+		_, err := w.e.Build(t.Context(), w.recipe(ref, base, "RUN echo other", "RUN seq 1 3000; echo oops >&2; exit 3", "RUN echo never"), w.tell)
+		be, ok := errors.AsType[*hierarchy.BuildError](err)
+		if !ok {
+			t.Fatalf("the error is %v", err)
+		}
+		t.Log(err)
+		lines := strings.Split(be.Log, "\n")
+		if !strings.HasPrefix(be.Step, "RUN seq 1 3000") || !slices.Contains(lines, "1") || !slices.Contains(lines, "3000") || !slices.Contains(lines, "oops") || slices.Contains(lines, "other") {
+			t.Errorf("step %q, log %q", be.Step, be.Log)
+		}
+		w.still(ref, before)
+		if w.m == hierarchy.Podman {
+			w.noWorking()
+		}
+
+		_, err = w.e.Build(t.Context(), w.recipe(ref, base, "NONSENSE here"), nil)
+		if be, ok := errors.AsType[*hierarchy.BuildError](err); !ok || !strings.Contains(strings.ToLower(err.Error()), "nonsense") {
+			t.Errorf("a file that is wrong: %v, %+v", err, be)
+		}
+		w.still(ref, before)
+	})
+}
+
+func (w *world) still(ref, id string) {
+	w.t.Helper()
+	im, found, err := w.e.Inspect(w.t.Context(), w.m.StoreRef(ref))
+	if err != nil || !found || im.ID != id {
+		w.t.Errorf("%s is %s, %v, %v; want %s", ref, im.ID, found, err, id)
+	}
+}
+
+// noWorking fails when buildah has a container of an image that these tests
+// build on.
+func (w *world) noWorking() {
+	w.t.Helper()
+	if out := w.run("ps", "--all", "--external", "--format", "{{.Names}}"); strings.Contains(out, "working-container") {
+		w.t.Errorf("working containers are left: %s", out)
+	}
+}
+
+func TestE2ECancel(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref := w.name("cancel")
+		before := w.build(w.recipe(ref, base, "RUN echo old"))
+		for _, step := range []string{"RUN echo now; sleep 31337", "RUN echo now; trap '' TERM INT; sleep 31337 & wait; sleep 31337"} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			stop := errors.New("enough")
+			var since time.Time
+			_, err := w.e.Build(ctx, w.recipe(ref, base, step), func(p hierarchy.Progress) {
+				if p.Log == "now" {
+					since = time.Now()
+					cancel(stop)
+				}
+			})
+			took := time.Since(since)
+			t.Logf("%s: ended after %s", step, took.Round(time.Millisecond))
+			if !errors.Is(err, stop) || took > 10*time.Second {
+				t.Errorf("error %v after %s", err, took)
+			}
+			eventually(t, "sleep is gone", func() bool { return !runs("sleep\x0031337") })
+			w.still(ref, before)
+			if w.m == hierarchy.Podman {
+				w.noWorking()
+			}
+		}
+	})
+}
+
+// runs reports whether a process has these words in its command line.
+func runs(words string) bool {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		if data, err := os.ReadFile(f); err == nil && strings.Contains(string(data), words) {
+			return true
+		}
+	}
+	return false
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Errorf("not in 5 s: %s", what)
+}
+
+func TestE2EMissingParent(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref := w.name("orphan")
+		start := time.Now()
+		_, err := w.e.Build(t.Context(), w.recipe(ref, w.local("ocisi-e2e-nosuch:1"), "RUN true"), nil)
+		if missing, ok := errors.AsType[*engine.MissingError](err); !ok || missing.Need != w.m.StoreRef("ocisi-e2e-nosuch:1") {
+			t.Errorf("got %v", err)
+		}
+		// What the recipe does not declare, podman does not fetch either.
+		r := w.recipe(ref, w.local("ocisi-e2e-nosuch:1"), "RUN true")
+		r.Needs = nil
+		_, err = w.e.Build(t.Context(), r, nil)
+		t.Log(err)
+		if err == nil || w.m == hierarchy.Podman && time.Since(start) > 3*time.Second {
+			t.Errorf("got %v after %s", err, time.Since(start))
+		}
+	})
+}
+
+func TestE2EReplaced(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref := w.name("again")
+		first := w.build(w.recipe(ref, base, "RUN echo 1 > /n"))
+		second := w.build(w.recipe(ref, base, "RUN echo 2 > /n"))
+		if _, found, err := w.e.Inspect(t.Context(), first); found || err != nil {
+			t.Errorf("the first image is still there: %v", err)
+		}
+		w.container("user", ref, "sleep", "1000")
+		third := w.build(w.recipe(ref, base, "RUN echo 3 > /n"))
+		if _, found, err := w.e.Inspect(t.Context(), second); !found || err != nil {
+			t.Errorf("the image of a container is gone: %v", err)
+		}
+		w.still(ref, third)
+		w.run("rm", "-f", "ocisi-e2e-user")
+		w.e.RemoveSuperseded(t.Context(), second)
+		if _, found, err := w.e.Inspect(t.Context(), second); found || err != nil {
+			t.Errorf("the superseded image is still there: %v", err)
+		}
+	})
+}
+
+func TestE2ERemove(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref, other := w.name("remove"), w.name("other")
+		id := w.build(w.recipe(ref, base, "RUN echo removable"))
+		w.ok(w.e.Tag(t.Context(), id, other))
+		w.container("holder", "--label", "manager=distrobox", ref, "sleep", "1000")
+		store, err := w.e.Observe(t.Context())
+		w.ok(err)
+		b, found := store.Box("ocisi-e2e-holder")
+		if !found || b.ImageID != id || b.Image != w.m.StoreRef(ref) || !b.Running {
+			t.Errorf("observed %+v, %v", b, found)
+		}
+		w.ok(w.e.RemoveImage(t.Context(), ref)) // only the name: the image has another one
+		err = w.e.RemoveImage(t.Context(), other)
+		if used, ok := errors.AsType[*engine.InUseError](err); !ok || !slices.Equal(used.Containers, []string{"ocisi-e2e-holder"}) {
+			t.Errorf("got %v", err)
+		}
+		w.still(other, id)
+		w.ok(w.e.RenameContainer(t.Context(), "ocisi-e2e-holder", "ocisi-e2e-held"))
+		c, found, err := w.e.Container(t.Context(), "ocisi-e2e-held")
+		if err != nil || !found || c.ImageID != id {
+			t.Errorf("container %+v, %v, %v", c, found, err)
+		}
+		w.ok(w.e.RemoveContainer(t.Context(), "ocisi-e2e-held"))
+		w.ok(w.e.RemoveImage(t.Context(), other))
+		w.ok(w.e.RemoveImage(t.Context(), other))
+		if _, found, err := w.e.Inspect(t.Context(), id); found || err != nil {
+			t.Errorf("the image is still there: %v", err)
+		}
+	})
+}
+
+func TestE2ERemoveParent(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		parent, child := w.name("parent"), w.name("child")
+		w.build(w.recipe(parent, base, "RUN echo parent > /n"))
+		id := w.build(w.recipe(child, w.local(parent), "RUN echo child > /n"))
+		w.ok(w.e.RemoveImage(t.Context(), parent))
+		if _, found, err := w.e.Inspect(t.Context(), w.m.StoreRef(parent)); found || err != nil {
+			t.Errorf("the name is still there: %v", err)
+		}
+		w.still(child, id)
+		if got := w.run("run", "--rm", child, "cat", "/n"); got != "child" {
+			t.Errorf("the child says %q", got)
+		}
+	})
+}
+
+func TestE2EPull(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		w.ok(w.e.Pull(t.Context(), base, w.tell))
+		if len(w.told) == 0 {
+			t.Error("nothing is told")
+		}
+		err := w.e.Pull(t.Context(), "ghcr.io/ublue-os/nosuch:latest", nil)
+		t.Log(err)
+		if err == nil || !strings.Contains(err.Error(), "unknown") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestE2EPrune(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		kept, parent, loose := w.name("kept"), w.name("keptparent"), w.name("loose")
+		w.build(w.recipe(parent, base, "RUN echo parent > /n"))
+		w.build(w.recipe(kept, w.local(parent), "RUN echo kept > /n"))
+		w.build(w.recipe(loose, base, "RUN head -c 4000000 /dev/urandom > /loose"))
+		w.container("ended", loose, "sh", "-c", "echo x > /x")
+		w.container("box", "--label", "manager=distrobox", kept, "true")
+		eventually(t, "both have ended", func() bool {
+			return w.run("ps", "-a", "-q", "--filter", "name=ocisi-e2e-ended", "--filter", "status=exited") != ""
+		})
+		u, err := w.e.Unused(t.Context(), map[string]bool{w.m.StoreRef(kept): true})
+		w.ok(err)
+		t.Logf("%+v", u)
+		// The machine is not ours: only what this test has made is pruned.
+		ours := func(i engine.Item) bool { return !strings.Contains(i.Name, "ocisi-e2e-") }
+		u.Containers, u.Images, u.Cache = slices.DeleteFunc(u.Containers, ours), slices.DeleteFunc(u.Images, ours), 0
+		if len(u.Containers) != 1 || u.Containers[0].Name != "ocisi-e2e-ended" || len(u.Images) != 1 || u.Images[0].Name != w.m.StoreRef(loose) {
+			t.Errorf("of ours: %+v", u)
+		}
+		freed, err := w.e.Prune(t.Context(), u)
+		if err != nil || freed < 3_900_000 || freed > 4_500_000 {
+			t.Errorf("%d bytes freed, %v", freed, err)
+		}
+		if _, found, _ := w.e.Inspect(t.Context(), w.m.StoreRef(loose)); found {
+			t.Error("the image is still there")
+		}
+	})
+}
+
+func TestE2EService(t *testing.T) {
+	// Without XDG_RUNTIME_DIR there is no socket of the user's to be found.
+	getenv := func(key string) string {
+		if key == "XDG_RUNTIME_DIR" {
+			return ""
+		}
+		return os.Getenv(key)
+	}
+	e, err := engine.Open(t.Context(), hierarchy.Podman, engine.Options{Runner: process.System{}, Getenv: getenv, TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := e.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := strings.TrimPrefix(info.Endpoint, "unix://")
+	if !runs("unix://" + socket) {
+		t.Errorf("no service on %s", socket)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the service is gone", func() bool { return !runs("unix://" + socket) })
+	if _, err := os.Stat(filepath.Dir(socket)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its directory is left: %v", err)
+	}
+}
+
+func TestE2ENoPermission(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	if err := os.Chmod(socket, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, err = engine.Open(t.Context(), hierarchy.Docker, engine.Options{Getenv: func(k string) string {
+		return map[string]string{"DOCKER_HOST": "unix://" + socket}[k]
+	}})
+	t.Log(err)
+	if u, ok := errors.AsType[*engine.UnreachableError](err); !ok || !errors.Is(err, fs.ErrPermission) || u.Endpoint != "unix://"+socket {
+		t.Errorf("got %v", err)
+	}
+}
