@@ -250,11 +250,11 @@ func (r *resolver) checkArgs(n *node, declared []string) {
 	}
 }
 
-// Without returns the graph without a manager's images.
-func (g *Graph) Without(m Manager) *Graph {
+// Of returns the graph of some managers' images.
+func (g *Graph) Of(managers []Manager) *Graph {
 	out := &Graph{}
 	for _, im := range g.Images {
-		if im.Manager != m {
+		if slices.Contains(managers, im.Manager) {
 			out.Images = append(out.Images, im)
 		}
 	}

@@ -7,11 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"strings"
 )
 
 // Exit statuses.
@@ -102,6 +101,9 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// errRoot is the error of a run by root: its boxes would be root's.
+var errRoot = errors.New("run ocisi as yourself, without sudo: images and boxes are made for the user who runs it")
 
 // errFailed is the error of a run whose failures have been shown already.
 var errFailed = errors.New("some steps failed")

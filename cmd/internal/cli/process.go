@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,7 +60,7 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 		return err
 	}
 	if o.skipPodman {
-		all = all.Without(hierarchy.Podman)
+		all = all.Of([]hierarchy.Manager{hierarchy.Docker})
 	}
 	wanted, err := all.Only(names)
 	if err != nil {
@@ -80,7 +79,6 @@ type processRun struct {
 	verb    string
 	env     Env
 	loaded  *loaded
-	files   fs.FS            // nil: the file system
 	all     *hierarchy.Graph // for the report
 	wanted  *hierarchy.Graph
 	verbose bool
@@ -92,7 +90,7 @@ type processRun struct {
 
 func (r *processRun) run(ctx context.Context) (err error) {
 	if r.env.UID == 0 && !r.dryRun {
-		return &usageError{cmd: nil, err: errors.New("run ocisi as yourself, without sudo: images and boxes are made for the user who runs it")}
+		return errRoot
 	}
 	if len(r.wanted.Images) == 0 {
 		_, err := fmt.Fprintln(r.env.Stdout, "nothing to do: no image is enabled in "+r.loaded.config.File)
@@ -110,7 +108,9 @@ func (r *processRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer log.close()
-	s, err := env.open(ctx, r.all.Managers(), r.loaded.config.File, log.log)
+	// An engine that nothing is wanted from need not be there.
+	r.all = r.all.Of(r.wanted.Managers())
+	s, err := env.open(ctx, r.wanted.Managers(), r.loaded.config.File, log.log)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (p *progress) show(e apply.Event) {
 	name := fmt.Sprintf("%-*s", p.width, e.Step.Name)
 	switch e.State {
 	case apply.Started:
-		p.line(name, p.colours.bold, string(e.Step.Action), string(e.Step.Manager)+" "+string(e.Step.Kind)+": "+e.Step.Reason)
+		p.line(name, p.colours.bold, "start", fmt.Sprintf("%s %s: %s", e.Step.Manager, e.Step.Kind, e.Step.Reason))
 	case apply.Working:
 		p.working(name, e.Progress)
 	case apply.Done:
@@ -131,6 +131,10 @@ func (p *progress) working(name string, pr hierarchy.Progress) {
 	title := oneLine(pr.Title)
 	if pr.Cached {
 		title = "cached: " + title
+		if !p.verbose { // a run with nothing to do is not worth a screen
+			p.log.printf("%s %s %s", name, word, title)
+			return
+		}
 	}
 	p.line(name, "", word, title)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/mattn/go-isatty"
 
+	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/embed/defaults"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
@@ -30,7 +31,7 @@ type Env struct {
 	Getenv         func(string) string
 	LookPath       func(string) (string, error)
 	Now            func() time.Time
-	Free           func(path string) (bytes uint64, err error) // on the file system of a path
+	Space          func(path string) (host.Space, error) // in the file system of a path
 	Runner         process.Runner
 	Files          fs.FS // the file system, rooted at /
 	Defaults       fs.FS // what setup writes below $XDG_CONFIG_HOME/ocisi
@@ -54,7 +55,7 @@ func System() Env {
 		Getenv:   os.Getenv,
 		LookPath: exec.LookPath,
 		Now:      time.Now,
-		Free:     free,
+		Space:    space,
 		Runner:   process.System{},
 		Files:    os.DirFS("/"),
 		UID:      os.Getuid(), GID: os.Getgid(),
@@ -86,19 +87,13 @@ func resolved(path string) string {
 	return path
 }
 
-func free(path string) (uint64, error) {
+func space(path string) (host.Space, error) {
 	var s syscall.Statfs_t
-	for {
-		err := syscall.Statfs(path, &s)
-		if err == nil {
-			return s.Bavail * uint64(s.Bsize), nil
-		}
-		if parent := filepath.Dir(path); err == syscall.ENOENT && parent != path {
-			path = parent // a store that does not exist yet will be made there
-			continue
-		}
-		return 0, &os.PathError{Op: "statfs", Path: path, Err: err}
+	if err := syscall.Statfs(path, &s); err != nil {
+		return host.Space{}, &os.PathError{Op: "statfs", Path: path, Err: err}
 	}
+	unit := uint64(s.Bsize)
+	return host.Space{Free: s.Bavail * unit, Total: s.Blocks * unit}, nil
 }
 
 // version is what the build stamped: a tag when it was built from one.
