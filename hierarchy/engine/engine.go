@@ -12,9 +12,11 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
@@ -176,8 +178,27 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 	for _, o := range in.SecurityOptions {
 		info.Rootless = info.Rootless || strings.HasPrefix(o, "name=rootless") || o == "rootless"
 	}
+	if e.manager == hierarchy.Podman && !info.Rootless {
+		info.Rootless = e.saysRootless(ctx)
+	}
 	for _, s := range in.DriverStatus {
 		info.Containerd = info.Containerd || strings.HasPrefix(s[1], "io.containerd.snapshotter")
 	}
 	return info, nil
+}
+
+// saysRootless asks podman for what older versions (seen with 4.3) tell in a
+// field of their own only.
+func (e *Engine) saysRootless(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/info", http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := e.api.HTTPClient().Do(req)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var info struct{ Rootless bool }
+	return json.NewDecoder(resp.Body).Decode(&info) == nil && info.Rootless
 }

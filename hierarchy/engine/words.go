@@ -31,7 +31,8 @@ func inWords(ctx context.Context, err error) error {
 	if pe, ok := errors.AsType[*process.Error](err); ok {
 		msg = lastError(pe.Stderr)
 	}
-	for _, prefix := range []string{"Error response from daemon: ", "failed to solve: ", "rpc error: code = Unknown desc = "} {
+	for _, prefix := range []string{"Error response from daemon: ", "failed to solve: ", "rpc error: code = Unknown desc = ",
+		"failed to solve with frontend dockerfile.v0: ", "failed to create LLB definition: "} {
 		msg = strings.TrimPrefix(msg, prefix)
 	}
 	if msg == "" || msg == err.Error() {

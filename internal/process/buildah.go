@@ -21,6 +21,7 @@ func CancelBuildah(pid int) error {
 	told := false
 	for _, p := range descendants(os.DirFS("/proc"), pid) {
 		if p.argv0 == buildahRuntime {
+			endContainer(p)
 			told = syscall.Kill(p.pid, syscall.SIGTERM) == nil || told
 		}
 	}
@@ -30,4 +31,17 @@ func CancelBuildah(pid int) error {
 		}
 	}
 	return syscall.Kill(-pid, syscall.SIGTERM)
+}
+
+// endContainer kills what runs in the container that a runtime watches over.
+// Telling the runtime is not enough: one that has just started the container
+// does not listen yet, ends, and leaves the container running on.
+func endContainer(runtime running) {
+	for _, p := range descendants(os.DirFS("/proc"), runtime.pid) {
+		if p.depth > runtime.depth {
+			// A step that runs as another user than root is not ours to signal;
+			// the runtime does that.
+			_ = syscall.Kill(p.pid, syscall.SIGKILL)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 type running struct {
 	pid, parent int
 	argv0       string // without its directory
+	depth       int    // how many PID namespaces it is in, one below the other
 }
 
 // descendants returns the children of a process, their children and so on, as
@@ -60,8 +61,22 @@ func readProcess(proc fs.FS, pid int) (running, bool) {
 	if err != nil {
 		return running{}, false
 	}
+	status, err := fs.ReadFile(proc, path.Join(dir, "status"))
+	if err != nil {
+		return running{}, false
+	}
 	argv0, _, _ := strings.Cut(string(cmdline), "\x00")
-	return running{pid: pid, parent: parent, argv0: path.Base(argv0)}, true
+	return running{pid: pid, parent: parent, argv0: path.Base(argv0), depth: depth(string(status))}, true
+}
+
+// depth counts the process's numbers, one per namespace.
+func depth(status string) int {
+	for line := range strings.Lines(status) {
+		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			return len(strings.Fields(ids))
+		}
+	}
+	return 0
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {
