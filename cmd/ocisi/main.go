@@ -11,10 +11,10 @@ import (
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
 )
 
-func main() { os.Exit(run()) } // os.Exit skips defers, so run holds them
+func main() { os.Exit(run(cli.System())) } // os.Exit skips defers, so run holds them
 
-func run() int {
+func run(env cli.Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	return cli.Main(ctx, cli.System(), os.Args[1:])
+	return cli.Main(ctx, env, os.Args[1:])
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	bkclient "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/bklog"
+	"github.com/sirupsen/logrus"
 	"github.com/tonistiigi/fsutil"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -35,6 +37,7 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 		return "", fmt.Errorf("connecting to docker's BuildKit: %w", err)
 	}
 	defer func() { _ = bk.Close() }()
+	ctx = e.quiet(ctx)
 
 	status := make(chan *bkclient.SolveStatus) // Solve closes it
 	told := make(chan *solveProgress)
@@ -54,6 +57,14 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 		return "", p.failure(r.Ref, inWords(ctx, err))
 	}
 	return e.builtID(ctx, r, res)
+}
+
+// quiet gives BuildKit's client a logger that writes where ours does. Its own
+// writes on standard error, in the midst of what people read.
+func (e *Engine) quiet(ctx context.Context) context.Context {
+	log := logrus.New()
+	log.SetOutput(newLines(func(line string) { e.log.DebugContext(ctx, "buildkit", "says", line) }))
+	return bklog.WithLogger(ctx, logrus.NewEntry(log))
 }
 
 // builtID returns the ID of what was built. The answer has it; versions whose
@@ -78,7 +89,7 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 	name := filepath.Base(r.Containerfile)
 	text := newTexts()
 	text.files[name] = r.Text
-	ignore, err := ignoreFile(r)
+	ignore, err := IgnoreFile(r)
 	if err != nil {
 		return bkclient.SolveOpt{}, err
 	}

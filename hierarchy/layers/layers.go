@@ -25,26 +25,26 @@ type Image struct {
 
 // Report says what a set of images takes in one store.
 type Report struct {
-	Stored     int64 // bytes, every chain once
-	Shared     int64 // the part of Stored that more than one image uses
-	Referenced int64 // bytes it would take if nothing were shared
-	Images     []ImageReport
+	Stored     int64         `json:"stored"`     // bytes, every chain once
+	Shared     int64         `json:"shared"`     // the part of Stored that more than one image uses
+	Referenced int64         `json:"referenced"` // bytes it would take if nothing were shared
+	Images     []ImageReport `json:"images"`
 }
 
 // ImageReport is the part of one image. Own and Shared add up to its size.
 type ImageReport struct {
-	Ref    string
-	Own    int64 // bytes that no other image of the report uses
-	Shared int64 // bytes that at least one other image of the report uses
-	Layers []LayerReport
+	Ref    string        `json:"ref"`
+	Own    int64         `json:"own"`    // bytes that no other image of the report uses
+	Shared int64         `json:"shared"` // bytes that at least one other image of the report uses
+	Layers []LayerReport `json:"layers"`
 }
 
 // LayerReport is one layer of one image.
 type LayerReport struct {
-	DiffID  string
-	ChainID string // names the layer together with all below it
-	Size    int64  // bytes
-	Images  int    // how many images of the report have this chain, this one included
+	DiffID  string `json:"diffID"`
+	ChainID string `json:"chainID"` // names the layer together with all below it
+	Size    int64  `json:"size"`    // bytes
+	Images  int    `json:"images"`  // how many images of the report have this chain, this one included
 }
 
 // chain is what is known of one chain.

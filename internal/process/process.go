@@ -176,3 +176,13 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string { return strings.TrimSpace(string(t.buf)) }
+
+// LookPath returns where a program is, as the shell would find it. A program
+// that cannot be found is a *NotFoundError.
+func LookPath(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", &NotFoundError{Name: name}
+	}
+	return path, nil
+}

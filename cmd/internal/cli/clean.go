@@ -61,13 +61,30 @@ func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer log.close()
-	managers := l.config.Managers()
+	managers := env.available(cmd.Context(), l.config.Managers())
 	if o.skipPodman {
 		managers = slices.DeleteFunc(managers, func(m hierarchy.Manager) bool { return m == hierarchy.Podman })
 	}
 	return env.with(cmd.Context(), managers, l.config.File, func(ctx context.Context, s *session) error {
 		return o.clean(ctx, cmd, s, g, log)
 	})
+}
+
+// available adds the managers that answer to those that the config names: what
+// is to be cleaned may be of a manager that is no longer in it.
+func (env Env) available(ctx context.Context, named []hierarchy.Manager) []hierarchy.Manager {
+	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
+		if slices.Contains(named, m) {
+			continue
+		}
+		if _, err := env.LookPath(string(m)); err != nil {
+			continue
+		}
+		if e, err := env.openEngine(ctx, m, nil); err == nil && e.Close() == nil {
+			named = append(named, m)
+		}
+	}
+	return named
 }
 
 func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session, g *hierarchy.Graph, log *runLog) error {

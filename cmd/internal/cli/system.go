@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"runtime"
@@ -53,7 +52,7 @@ func System() Env {
 		Terminal: isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd()),
 		Colour:   isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Getenv:   os.Getenv,
-		LookPath: exec.LookPath,
+		LookPath: process.LookPath,
 		Now:      time.Now,
 		Space:    space,
 		Runner:   process.System{},

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+// TestMain puts ocisi and fakes of what it runs on the scripts' PATH.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"ocisi":     asAl,
+		"docker":    func() {},
+		"podman":    enginetest.Podman,
+		"distrobox": enginetest.Distrobox,
+	})
+}
+
+// asAl is ocisi for the user al, whoever runs the tests, and with a terminal
+// when the script says so: input then comes from the script's stdin.
+func asAl() {
+	env := cli.System()
+	env.User, env.UID, env.GID = "al", 1000, 1000
+	env.CPUs = 2
+	env.Version = "v0.0.0-test"
+	env.Files = withIDs{env.Files}
+	env.Terminal = os.Getenv("TEST_TERMINAL") != ""
+	if os.Getenv("TEST_ROOT") != "" {
+		env.UID = 0
+	}
+	os.Exit(run(env))
+}
+
+// withIDs is the file system with ids for al's containers.
+type withIDs struct{ fs.FS }
+
+func (w withIDs) Open(name string) (fs.File, error) {
+	if name == "etc/subuid" || name == "etc/subgid" {
+		return fstest.MapFS{name: {Data: []byte("al:100000:65536\n")}}.Open(name)
+	}
+	return w.FS.Open(name)
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			server, err := enginetest.Start(env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Defer(server.Close)
+			home := filepath.Join(env.WorkDir, "home")
+			if err := os.Mkdir(home, 0o755); err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars, server.Env()...)
+			env.Vars = append(env.Vars,
+				"HOME="+home, "USER=al", "SHELL=/bin/bash",
+				"CONTAINER_HOST="+server.PodmanHost(),
+				// Without it, each ocisi sleeps a second at its end under -race.
+				"GORACE=atexit_sleep_ms=0",
+			)
+			return nil
+		},
+	})
+}
