@@ -72,10 +72,10 @@ func (e *Engine) has(ctx context.Context, r hierarchy.Recipe) error {
 	return nil
 }
 
-// ignoreFile returns the contents of the file that says what of the context a
+// IgnoreFile returns the contents of the file that says what of the context a
 // build does not see; nil when there is none. Both engines are given it by
 // name, since they do not look for the same ones.
-func ignoreFile(r hierarchy.Recipe) ([]byte, error) {
+func IgnoreFile(r hierarchy.Recipe) ([]byte, error) {
 	name := filepath.Base(r.Containerfile)
 	for _, f := range []string{name + ".containerignore", ".containerignore", name + ".dockerignore", ".dockerignore"} {
 		data, err := os.ReadFile(filepath.Join(r.Context, f))

@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
-	"github.com/docker/docker/api/types/image"
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/client/llb/sourceresolver"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
@@ -123,7 +123,8 @@ func (p pieces) pair(fromTop bool) []layers.Layer {
 func (e *Engine) findEmpty(ctx context.Context, refs []string, ps []pieces) {
 	var unsure []int
 	for i, p := range ps {
-		if !p.exact() {
+		// BuildKit would look for an ID in a registry, as for a name.
+		if !p.exact() && !strings.HasPrefix(refs[i], "sha256:") {
 			unsure = append(unsure, i)
 		}
 	}
@@ -163,7 +164,7 @@ func (e *Engine) withGateway(ctx context.Context, f func(context.Context, gatewa
 }
 
 // entries returns which entries of an image's history are layers; nil when that
-// cannot be told: BuildKit finds images by name only.
+// cannot be told.
 func entries(ctx context.Context, c gateway.Client, ref string, n int) []bool {
 	_, _, config, err := c.ResolveImageConfig(ctx, hierarchy.FullRef(ref), sourceresolver.Opt{
 		ImageOpt: &sourceresolver.ResolveImageOpt{ResolveMode: "local"},
@@ -177,10 +178,4 @@ func entries(ctx context.Context, c gateway.Client, ref string, n int) []bool {
 		layer[i] = !h.EmptyLayer
 	}
 	return layer
-}
-
-// everything lists all images, those without a name included.
-func (e *Engine) everything(ctx context.Context) ([]image.Summary, error) {
-	list, err := e.api.ImageList(ctx, image.ListOptions{})
-	return list, inWords(ctx, err)
 }

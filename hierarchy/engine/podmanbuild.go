@@ -59,7 +59,7 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 // written to dir.
 func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 	file := filepath.Join(dir, filepath.Base(r.Containerfile))
-	ignore, err := ignoreFile(r)
+	ignore, err := IgnoreFile(r)
 	if err != nil {
 		return nil, err
 	}

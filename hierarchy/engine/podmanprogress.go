@@ -42,6 +42,9 @@ func newPodmanProgress(emit func(hierarchy.Progress)) *podmanProgress {
 func (p *podmanProgress) outLine(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	if m := stepLine.FindStringSubmatch(line); m != nil {
 		p.release()
 		p.step = hierarchy.Progress{Title: m[3]}
@@ -62,7 +65,9 @@ func (p *podmanProgress) outLine(line string) {
 func (p *podmanProgress) errLine(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.logLine(line)
+	if !p.ended {
+		p.logLine(line)
+	}
 }
 
 func (p *podmanProgress) logLine(line string) {

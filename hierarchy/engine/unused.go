@@ -20,8 +20,8 @@ import (
 type Unused struct {
 	Containers []Item // that do not run and are neither distroboxes nor ocisi's
 	Images     []Item // that no container uses, but for containers that are listed here
-	Cache      int64  // bytes of the build cache, as far as no image shares them
-	Bytes      int64  // that the removal of all of it sets free
+	Cache      int64  // bytes of the build cache as docker counts them, which includes layers that images hold too
+	Bytes      int64  // that the removal of all of it sets free, at most
 
 	keep map[string]bool
 }
@@ -64,9 +64,9 @@ func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []la
 			used[fullID(c.ImageID)] = true
 		}
 	}
-	images, err := e.everything(ctx)
+	images, err := e.api.ImageList(ctx, image.ListOptions{})
 	if err != nil {
-		return u, nil, err
+		return u, nil, inWords(ctx, err)
 	}
 	ids := make([]string, len(images))
 	for i, im := range images {

@@ -141,18 +141,23 @@ func (s *store) parent(steps []string) (Image, error) {
 	if from == "scratch" {
 		return Image{}, nil
 	}
-	s.mu.Lock()
-	im := s.image(from)
-	s.mu.Unlock()
-	if im != nil {
-		return *im, nil
+	if im, ok := s.copyOf(from); ok {
+		return im, nil
 	}
 	if err := s.fetch(from); err != nil {
 		return Image{}, fmt.Errorf("%s: failed to resolve source metadata: %w", from, err)
 	}
+	im, _ := s.copyOf(from)
+	return im, nil
+}
+
+func (s *store) copyOf(name string) (Image, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return *s.image(from), nil
+	if im := s.image(name); im != nil {
+		return *im, true
+	}
+	return Image{}, false
 }
 
 // buildForProgram is how the podman program builds: a JSON recipe comes in, a

@@ -17,6 +17,8 @@ import (
 	control "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
+	"github.com/moby/buildkit/util/bklog"
+	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -85,8 +87,10 @@ func (k *buildKit) serveGRPC(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (k *buildKit) serveSession(w http.ResponseWriter, r *http.Request) {
-	// Not the request's context: that ends when this returns.
-	_ = k.sessions.HandleHTTPRequest(context.WithoutCancel(r.Context()), w, r)
+	// A session notices late, and complains, that its client has gone.
+	silent := logrus.New()
+	silent.SetOutput(io.Discard)
+	_ = k.sessions.HandleHTTPRequest(bklog.WithLogger(r.Context(), logrus.NewEntry(silent)), w, r)
 }
 
 func (k *buildKit) job(ref string) *job {
