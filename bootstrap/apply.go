@@ -101,8 +101,8 @@ func (c Change) mode() fs.FileMode {
 // is replaced; an existing file keeps its permissions. Right before that step,
 // ready may object.
 func replace(path string, data []byte, mode fs.FileMode, ready func() error) (err error) {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 	}
 	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.ocisi-%d", filepath.Base(path), os.Getpid()))
 	_ = os.Remove(temp) // of an earlier process with our number

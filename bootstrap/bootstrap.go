@@ -149,8 +149,8 @@ func look(path string) (state, error) {
 // resolve follows the symlinks in a path as far as it exists: /home/me and
 // /var/home/me are one folder, and must have one entry in the record.
 func resolve(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	parent := filepath.Dir(path)
 	if parent == path {

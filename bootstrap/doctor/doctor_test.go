@@ -60,7 +60,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errors.New("interrupted"))
 	got := doctor.Run(ctx, doctor.Facts{}, []doctor.Check{
-		check("waits", func(ctx context.Context, _ doctor.Facts) doctor.Result { select {} }),
+		check("waits", func(context.Context, doctor.Facts) doctor.Result { select {} }),
 	})
 	if got[0].Status != doctor.Fail || got[0].Detail != "interrupted" {
 		t.Errorf("got %+v", got)

@@ -114,10 +114,8 @@ func (h Host) Container() string {
 	if name := h.Getenv("CONTAINER_ID"); name != "" {
 		return name
 	}
-	for _, mark := range []string{"run/.containerenv", ".dockerenv"} {
-		if h.exists(mark) {
-			return "a container"
-		}
+	if h.exists("run/.containerenv") || h.exists(".dockerenv") {
+		return "a container"
 	}
 	return ""
 }
