@@ -66,21 +66,13 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 		return g, nil
 	}
 	want := map[Key]bool{}
-	var known []string
 	for _, name := range names {
-		found := false
-		for _, im := range g.Images {
-			box := ""
-			if im.Box != nil {
-				box = im.Box.Name
-			}
-			known = append(known, im.Name, im.Ref(), box)
-			if name == im.Name || name == im.Ref() || (box != "" && name == box) {
-				want[im.Key()], found = true, true
-			}
+		found := g.named(name)
+		if len(found) == 0 {
+			return nil, &UnknownNameError{Name: name, Near: nearest(name, g.names())}
 		}
-		if !found {
-			return nil, &UnknownNameError{Name: name, Near: nearest(name, known)}
+		for _, im := range found {
+			want[im.Key()] = true
 		}
 	}
 	out := &Graph{}
@@ -94,6 +86,24 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 	}
 	slices.Reverse(out.Images)
 	return out, nil
+}
+
+// named returns the images of a name; the same one may be in two stores.
+func (g *Graph) named(name string) []Image {
+	return slices.DeleteFunc(slices.Clone(g.Images), func(im Image) bool {
+		return name != im.Name && name != im.Ref() && (im.Box == nil || name != im.Box.Name)
+	})
+}
+
+func (g *Graph) names() []string {
+	var names []string
+	for _, im := range g.Images {
+		names = append(names, im.Name, im.Ref())
+		if im.Box != nil {
+			names = append(names, im.Box.Name)
+		}
+	}
+	return names
 }
 
 // Graph resolves the enabled entries: it reads their Containerfiles, tells

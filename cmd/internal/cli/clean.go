@@ -155,7 +155,7 @@ func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o prun
 			return err
 		}
 		if !yes {
-			return exitCode(exitDone)
+			return exitError(exitDone)
 		}
 	}
 	return env.pruneFound(ctx, s, found)

@@ -55,7 +55,7 @@ func (o *doctorOptions) run(cmd *cobra.Command) error {
 		err = o.env.showResults(results)
 	}
 	if err == nil && doctor.Failed(results, o.strict) {
-		return exitCode(exitFailed)
+		return exitError(exitFailed)
 	}
 	return err
 }

@@ -20,7 +20,7 @@ func report(ctx context.Context, env Env, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	if code, ok := errors.AsType[exitCode](err); ok {
+	if code, ok := errors.AsType[exitError](err); ok {
 		return int(code)
 	}
 	if !errors.Is(err, errFailed) {
@@ -34,10 +34,10 @@ func report(ctx context.Context, env Env, err error) int {
 	return status(err)
 }
 
-// exitCode is an error that says nothing and only sets the exit status.
-type exitCode int
+// exitError is an error that says nothing and only sets the exit status.
+type exitError int
 
-func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func status(err error) int {
 	switch {

@@ -52,7 +52,7 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 		err = table(o.env.Stdout, planRows(p))
 	}
 	if err == nil && o.detailed && p.Changes() > 0 {
-		return exitCode(exitChanges)
+		return exitError(exitChanges)
 	}
 	return err
 }

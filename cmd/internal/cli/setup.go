@@ -73,26 +73,35 @@ func (o *setupOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	if o.dryRun {
-		if o.noBuild {
-			return nil
-		}
-		fmt.Fprintln(o.env.Stdout)
-		return r.run(cmd.Context())
+		return o.rehearse(cmd.Context(), r)
 	}
 	if yes, err := o.confirm(cmd, files, r); err != nil || !yes {
 		return err
 	}
-	if err := o.write(cmd.Context(), files); err != nil {
+	return o.apply(cmd.Context(), files, r)
+}
+
+// rehearse shows the plan.
+func (o *setupOptions) rehearse(ctx context.Context, r *processRun) error {
+	if o.noBuild {
+		return nil
+	}
+	fmt.Fprintln(o.env.Stdout)
+	return r.run(ctx)
+}
+
+func (o *setupOptions) apply(ctx context.Context, files bootstrap.Plan, r *processRun) error {
+	if err := o.write(ctx, files); err != nil {
 		return err
 	}
 	if o.noBuild {
 		o.next("edit " + filepath.Join(o.env.ConfigDir, "ocisi.yaml") + " if you like, then: ocisi process")
 		return nil
 	}
-	if err := r.run(cmd.Context()); err != nil {
+	if err := r.run(ctx); err != nil {
 		return err
 	}
-	o.next(enterCommand(r.wanted, r.loaded.config.Manager))
+	o.next(enterCommand(r.wanted))
 	return nil
 }
 
@@ -244,7 +253,7 @@ func (o *setupOptions) next(command string) {
 // enterCommand is what to type to enter the first box. distrobox looks for boxes
 // in podman when both engines are there, so the manager is said when it is
 // docker.
-func enterCommand(g *hierarchy.Graph, _ hierarchy.Manager) string {
+func enterCommand(g *hierarchy.Graph) string {
 	for _, im := range g.Images {
 		if im.Box == nil {
 			continue

@@ -1,0 +1,40 @@
+# Every target is one line; what is longer is a script in test/.
+SUITE ?= forky
+LINT = go tool -modfile=.ci/lint.mod golangci-lint
+
+.PHONY: build test test-unit test-e2e test-matrix demo demo-shell demo-wipe bench fuzz lint fmt
+
+build: ## bin/ocisi, static
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ocisi ./cmd/ocisi
+
+test: test-unit test-e2e ## everything, on the real engines of the newest suite too
+
+test-unit:
+	GORACE=atexit_sleep_ms=0 go test -race ./...
+
+test-e2e: ## the stories on the real engines of SUITE
+	go test -tags e2e -count 1 -timeout 45m ./test/e2e -suite $(SUITE)
+
+test-matrix: ## the same on the older suites
+	$(MAKE) test-e2e SUITE=trixie && $(MAKE) test-e2e SUITE=bookworm
+
+demo: ## a throw-away host, and ocisi setup in it
+	test/demo.sh
+
+demo-shell:
+	OCISI_HOST_NAME=oc-demo test/host/host.sh shell forky
+
+demo-wipe:
+	OCISI_HOST_NAME=oc-demo test/host/host.sh wipe forky
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## FUZZTIME each
+	go test -run '^$$' -fuzz FuzzParseConfig -fuzztime $(or $(FUZZTIME),1m) ./hierarchy && go test -run '^$$' -fuzz FuzzParse -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/containerfile && go test -run '^$$' -fuzz FuzzReadINI -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/box
+
+lint:
+	$(LINT) run ./...
+
+fmt:
+	$(LINT) fmt ./...
