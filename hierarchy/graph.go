@@ -110,7 +110,7 @@ func (g *Graph) names() []string {
 // which images they are built from, and orders them. All that is wrong is
 // reported, each a *ConfigError, joined.
 func (c *Config) Graph(h Host) (*Graph, error) {
-	r := &resolver{config: c, host: h, byKey: map[Key]int{}}
+	r := &resolver{config: c, host: h, known: c.known(h.Manager), byKey: map[Key]int{}}
 	for _, e := range c.Entries {
 		if e.Enabled {
 			r.add(e)
@@ -153,6 +153,7 @@ type node struct {
 type resolver struct {
 	config *Config
 	host   Host
+	known  known
 	nodes  []node
 	byKey  map[Key]int
 	errs   []error

@@ -171,12 +171,11 @@ func (s Store) Image(full string) (StoredImage, bool) {
 	return StoredImage{}, false
 }
 
-// Box returns the stored box of a name, or false.
+// Box returns the box of a name, or false.
 func (s Store) Box(name string) (StoredBox, bool) {
-	for _, b := range s.Boxes {
-		if b.Name == name {
-			return b, true
-		}
+	i := slices.IndexFunc(s.Boxes, func(b StoredBox) bool { return b.Name == name })
+	if i < 0 {
+		return StoredBox{}, false
 	}
-	return StoredBox{}, false
+	return s.Boxes[i], true
 }

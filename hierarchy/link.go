@@ -42,30 +42,24 @@ func (r *resolver) failNeed(n *node, read containerfile.Image, problem, advice s
 func (r *resolver) unmanaged(n *node, ref string) (problem, advice string) {
 	m := n.image.Manager
 	own := n.image.Ref() + " (" + string(m) + ")"
-	var names, tags []string
-	for _, e := range r.config.Entries {
-		em := r.config.ManagerOf(e, r.host.Manager)
-		same := em.StoreRef(e.Ref()) == em.StoreRef(ref)
-		switch {
-		case same && em != m:
-			return fmt.Sprintf("%s is built from %s, which is an image of %s", own, ref, em), "give both the same manager"
-		case same:
-			return fmt.Sprintf("%s is built from %s, which is disabled", own, ref),
-				fmt.Sprintf("set enabled: true in %s:%d, or disable %s too", r.config.File, e.pos.Line, n.image.Name)
-		case em == m && sameRepository(em, e.Ref(), ref):
-			tags = append(tags, e.Ref())
+	if e, ok := r.known.entries[Key{m, m.StoreRef(ref)}]; ok {
+		return fmt.Sprintf("%s is built from %s, which is disabled", own, ref),
+			fmt.Sprintf("set enabled: true in %s:%d, or disable %s too", r.config.File, e.pos.Line, n.image.Name)
+	}
+	for _, other := range []Manager{Docker, Podman} {
+		if _, ok := r.known.entries[Key{other, other.StoreRef(ref)}]; ok && other != m {
+			return fmt.Sprintf("%s is built from %s, which is an image of %s", own, ref, other), "give both the same manager"
 		}
-		names = append(names, e.Name)
 	}
 	problem = fmt.Sprintf("%s is built from %s, which is unknown", own, ref)
-	if len(tags) > 0 {
-		return problem, "known: " + strings.Join(slices.Compact(tags), ", ")
+	if tags := r.known.tags[Key{m, repository(m, ref)}]; len(tags) > 0 {
+		return problem, "known: " + strings.Join(tags, ", ")
 	}
 	if _, overridden := r.config.override(ref); overridden || qualified(ref) {
 		return "", ""
 	}
 	name, _, _ := strings.Cut(ref, ":")
-	if near := nearest(name, names); near != "" {
+	if near := nearest(name, r.known.names); near != "" {
 		return problem, fmt.Sprintf("did you mean %s? An image of a registry wants its full name: docker.io/library/%s", near, ref)
 	}
 	if n.image.Thin() {
@@ -74,14 +68,36 @@ func (r *resolver) unmanaged(n *node, ref string) (problem, advice string) {
 	return "", ""
 }
 
-// sameRepository reports whether two references differ in their tags only.
-func sameRepository(m Manager, a, b string) bool {
-	x, err := reference.ParseNormalizedNamed(m.StoreRef(a))
-	if err != nil {
-		return false
+// known is the entries of a config, disabled ones too, under the names that
+// their stores have them by.
+type known struct {
+	entries map[Key]Entry
+	tags    map[Key][]string // by repository: name:tag
+	names   []string
+}
+
+func (c *Config) known(host Manager) known {
+	k := known{entries: map[Key]Entry{}, tags: map[Key][]string{}}
+	for _, e := range c.Entries {
+		m := c.ManagerOf(e, host)
+		full := m.StoreRef(e.Ref())
+		k.entries[Key{m, full}] = e
+		repo := Key{m, repository(m, full)}
+		k.tags[repo] = append(k.tags[repo], e.Ref())
+		k.names = append(k.names, e.Name)
 	}
-	y, err := reference.ParseNormalizedNamed(m.StoreRef(b))
-	return err == nil && x.Name() == y.Name()
+	slices.Sort(k.names)
+	k.names = slices.Compact(k.names)
+	return k
+}
+
+// repository returns the full name without its tag or digest.
+func repository(m Manager, ref string) string {
+	named, err := reference.ParseNormalizedNamed(m.StoreRef(ref))
+	if err != nil {
+		return ref
+	}
+	return named.Name()
 }
 
 // qualified reports whether a reference names its registry.

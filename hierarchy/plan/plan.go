@@ -65,8 +65,12 @@ type Stores map[hierarchy.Manager]hierarchy.Store
 func New(g *hierarchy.Graph, stores Stores) Plan {
 	var p Plan
 	seen := map[Target]bool{}
+	indexes := map[hierarchy.Manager]index{}
+	for m, store := range stores {
+		indexes[m] = newIndex(store)
+	}
 	for _, im := range g.Images {
-		store := stores[im.Manager]
+		store := indexes[im.Manager]
 		var needs []Target
 		for _, b := range im.Bases {
 			t := Target{Base, im.Manager, b.As}
@@ -87,18 +91,37 @@ func New(g *hierarchy.Graph, stores Stores) Plan {
 	return p
 }
 
-func baseStep(t Target, store hierarchy.Store) Step {
+// index is a store, looked up by name: a store may hold thousands of images.
+type index struct {
+	images map[string]bool // by full name
+	boxes  map[string]hierarchy.StoredBox
+}
+
+func newIndex(store hierarchy.Store) index {
+	x := index{images: map[string]bool{}, boxes: map[string]hierarchy.StoredBox{}}
+	for _, im := range store.Images {
+		for _, ref := range im.Refs {
+			x.images[ref] = true
+		}
+	}
+	for _, b := range store.Boxes {
+		x.boxes[b.Name] = b
+	}
+	return x
+}
+
+func baseStep(t Target, store index) Step {
 	for _, full := range []string{hierarchy.FullRef(t.Name), t.Manager.StoreRef(t.Name)} {
-		if _, ok := store.Image(full); ok {
+		if store.images[full] {
 			return Step{Target: t, Action: Keep, Reason: "base is in the store"}
 		}
 	}
 	return Step{Target: t, Action: Pull, Reason: "base is not in the store"}
 }
 
-func imageStep(im hierarchy.Image, store hierarchy.Store, needs []Target) Step {
+func imageStep(im hierarchy.Image, store index, needs []Target) Step {
 	s := Step{Target: Target{Image, im.Manager, im.Ref()}, Needs: needs, Wanted: im}
-	if _, ok := store.Image(im.Manager.StoreRef(im.Ref())); ok {
+	if store.images[im.Manager.StoreRef(im.Ref())] {
 		s.Action, s.Reason = Rebuild, "the engine's cache keeps the steps that did not change"
 	} else {
 		s.Action, s.Reason = Build, "image is not in the store"
@@ -106,13 +129,13 @@ func imageStep(im hierarchy.Image, store hierarchy.Store, needs []Target) Step {
 	return s
 }
 
-func boxStep(im hierarchy.Image, store hierarchy.Store) Step {
+func boxStep(im hierarchy.Image, store index) Step {
 	s := Step{
 		Target: Target{Box, im.Manager, im.Box.Name},
 		Needs:  []Target{{Image, im.Manager, im.Ref()}},
 		Wanted: im,
 	}
-	old, ok := store.Box(im.Box.Name)
+	old, ok := store.boxes[im.Box.Name]
 	switch {
 	case !ok:
 		s.Action, s.Reason = Create, "box does not exist"

@@ -102,6 +102,21 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
+// atMostOne reports flags that exclude each other as a usage error, which
+// cobra's own check does not.
+func atMostOne(cmd *cobra.Command, names ...string) error {
+	var given []string
+	for _, name := range names {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	if len(given) > 1 {
+		return &usageError{cmd: cmd, err: fmt.Errorf("%s exclude each other", strings.Join(given, " and "))}
+	}
+	return nil
+}
+
 // errRoot is the error of a run by root: its boxes would be root's.
 var errRoot = errors.New("run ocisi as yourself, without sudo: images and boxes are made for the user who runs it")
 

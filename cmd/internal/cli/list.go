@@ -26,7 +26,12 @@ func newList(env Env, g *globals) *cobra.Command {
 		Use:   "list",
 		Short: "List images, boxes, or the layers they share",
 		Args:  usage(cobra.NoArgs),
-		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := atMostOne(cmd, "all", "assemble", "enabled", "layers"); err != nil {
+				return err
+			}
+			return o.run(cmd)
+		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.all, "all", false, "list all images of the config, disabled ones too (the default)")
@@ -34,7 +39,6 @@ func newList(env Env, g *globals) *cobra.Command {
 	f.BoolVarP(&o.enabled, "enabled", "e", false, "list the images to build")
 	f.BoolVarP(&o.layers, "layers", "l", false, "list the layers of the images that are built, and who shares them")
 	f.BoolVar(&o.json, "json", false, "write JSON")
-	cmd.MarkFlagsMutuallyExclusive("all", "assemble", "enabled", "layers")
 	return cmd
 }
 

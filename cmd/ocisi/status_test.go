@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+// Scripts cannot tell one failure's status from another's.
+func TestExitStatus(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	write("docker.json", `{"Images": [{"Refs": ["ghcr.io/x/base:1"]}]}`)
+	write("img/Containerfile.good", "FROM ghcr.io/x/base:1\nRUN true\n")
+	write("img/Containerfile.none", "FROM ghcr.io/x/none:1\n")
+	good := write("good.yaml", "- {name: good, path: img, enabled: true}\n")
+	none := write("none.yaml", "- {name: none, path: img, enabled: true}\n")
+	bad := write("bad.yaml", "- {nam: good}\n")
+	empty := write("empty.yaml", "images: []\n")
+	podman := write("podman.yaml", "- {name: good, path: img, manager: podman, enabled: true}\n")
+	for _, c := range []struct {
+		name string
+		want int
+		args []string
+	}{
+		{"help", 0, []string{"--help"}},
+		{"version", 0, []string{"version"}},
+		{"a verb that does not exist", 2, []string{"lisst"}},
+		{"a flag that does not exist", 2, []string{"list", "--nope"}},
+		{"a stray argument", 2, []string{"list", "stray"}},
+		{"flags that exclude each other", 2, []string{"list", "-a", "-e"}},
+		{"no config", 2, []string{"list"}},
+		{"a bad config", 2, []string{"list", "-f", bad}},
+		{"an unknown name", 2, []string{"plan", "-f", good, "nosuch"}},
+		{"nobody to ask", 2, []string{"setup"}},
+		{"a plan", 0, []string{"plan", "-f", good}},
+		{"a plan with changes", 3, []string{"plan", "-f", good, "--detailed-exitcode"}},
+		{"a plan without", 0, []string{"plan", "-f", empty, "--detailed-exitcode"}},
+		{"a base that no registry has", 1, []string{"process", "-f", none}},
+		{"a run that works", 0, []string{"process", "-f", good}},
+		{"podman is missing", 127, []string{"process", "-f", podman}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, err := enginetest.Start(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer server.Close()
+			var out, errs bytes.Buffer
+			env := cli.System()
+			env.Stdin, env.Stdout, env.Stderr, env.Terminal = nil, &out, &errs, false
+			env.Home, env.ConfigDir, env.StateDir = dir, filepath.Join(dir, "config"), filepath.Join(dir, "state")
+			env.User, env.UID, env.GID = "al", 1000, 1000
+			env.Files = withIDs{env.Files}
+			vars := map[string]string{"DOCKER_HOST": server.DockerHost(), "CONTAINER_HOST": server.PodmanHost(), "DBX_CONTAINER_MANAGER": "docker", "SHELL": "/bin/bash"}
+			if c.want == 127 {
+				t.Setenv("PATH", dir)
+				delete(vars, "CONTAINER_HOST")
+			}
+			env.Getenv = func(key string) string { return vars[key] }
+			if got := cli.Main(t.Context(), env, c.args); got != c.want {
+				t.Errorf("exit status %d, want %d\n%s%s", got, c.want, &out, &errs)
+			}
+		})
+	}
+}
