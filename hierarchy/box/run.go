@@ -121,6 +121,12 @@ func (l *lines) add(line string) {
 	l.tell(line)
 }
 
+// lastLine returns the last line that says something; distrobox likes to end
+// with "[ ERR ] failed to create container."
 func lastLine(log string) string {
-	return log[strings.LastIndexByte(log, '\n')+1:]
+	all := strings.Split(log, "\n")
+	for len(all) > 1 && strings.HasPrefix(all[len(all)-1], "[ ") {
+		all = all[:len(all)-1]
+	}
+	return all[len(all)-1]
 }
