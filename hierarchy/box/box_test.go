@@ -115,6 +115,19 @@ func TestMake(t *testing.T) {
 			err: "box tool: check: made from image sha256:newer instead of sha256:new: Distrobox 'tool' successfully created.",
 		},
 		{
+			name: "made without the labels", replace: true,
+			world: func(w *world) {
+				w.has("tool", byDistrobox()).before = func(c process.Cmd) (bool, error) {
+					for i := range c.Args {
+						c.Args[i] = strings.TrimPrefix(c.Args[i], "--label=ocisi")
+					}
+					return false, nil
+				}
+			},
+			calls: "rename tool tool.ocisi-old, create tool, remove tool, rename tool.ocisi-old tool", boxes: "tool=box1",
+			err: "box tool: check: made without ocisi's labels: Distrobox 'tool' successfully created.",
+		},
+		{
 			name: "start fails, old box", replace: true,
 			world: func(w *world) { w.has("tool", byDistrobox()).before = fails("enter", false) },
 			calls: "rename tool tool.ocisi-old, create tool, remove tool, rename tool.ocisi-old tool", boxes: "tool=box1",
@@ -206,6 +219,19 @@ func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 	}
 }
 
+// When setting aside had no effect, the box of that name is the old one.
+func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
+	w := newWorld(t).has("tool", byDistrobox())
+	err := Distrobox{Runner: w}.Replace(t.Context(), lazyEngine{w}, spec(), nil)
+	if err == nil || w.names() != "tool=box1" {
+		t.Errorf("error %v, boxes %q", err, w.names())
+	}
+}
+
+type lazyEngine struct{ *world }
+
+func (lazyEngine) RenameContainer(context.Context, string, string) error { return nil }
+
 type lateEngine struct {
 	*world
 	looked int
@@ -274,7 +300,7 @@ func TestRecoverStopsWhenCancelled(t *testing.T) {
 		return false, context.Canceled
 	}
 	err := Distrobox{Runner: w}.Recover(ctx, w, hierarchy.Podman, "tool", nil)
-	if !errors.Is(err, context.Canceled) || w.names() != "tool.ocisi-old=box1 tool=box2" {
+	if message(err) != "context canceled" || w.names() != "tool.ocisi-old=box1 tool=box2" {
 		t.Errorf("error %v, boxes %s", err, w.names())
 	}
 }

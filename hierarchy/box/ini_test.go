@@ -117,15 +117,15 @@ func TestReadINI(t *testing.T) {
 
 func TestReadINIErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[b]\nhome=$(id)\n":                                "2:1: home: a command in a value is not run",
-		"[b]\nhome=\"`id`\"\n":                             "2:1: home: a command in a value is not run",
-		"[b]\nhome=${HOME:-/x}\n":                          "2:1: home: only $NAME and ${NAME} are known",
-		"[b]\nhome=${HOME\n":                               "2:1: home: only $NAME and ${NAME} are known",
-		"[b]\n home = \"/x\n":                              "2:8: home: a \" without its other half",
-		"[b]\nhome='/x' y\n":                               "2:6: home: a ' without its other half",
-		"[ ]\n":                                            "1:1: a section without a name",
-		"[b]\ninclude=none\n":                              "2:1: include: there is no section [none]",
-		"[b]\ninclude=b\n":                                 "2:1: include: goes in a circle: b → b",
+		"[b]\nhome=$(id)\n":       "2:1: home: a command in a value is not run",
+		"[b]\nhome=\"`id`\"\n":    "2:1: home: a command in a value is not run",
+		"[b]\nhome=${HOME:-/x}\n": "2:1: home: only $NAME and ${NAME} are known",
+		"[b]\nhome=${HOME\n":      "2:1: home: only $NAME and ${NAME} are known",
+		"[b]\n home = \"/x\n":     "2:8: home: a \" without its other half",
+		"[b]\nhome='/x' y\n":      "2:6: home: a ' without its other half",
+		"[ ]\n":                   "1:1: a section without a name",
+		"[b]\ninclude=none\n":     "2:1: include: there is no section [none]",
+		"[b]\ninclude=b\n":        "2:1: include: goes in a circle: b → b",
 		"[b]\ninclude=c\n[c]\ninclude=d\n[d]\ninclude=b\n": "6:1: include: goes in a circle: b → c → d → b",
 	} {
 		boxes, _, err := read(text)
