@@ -418,6 +418,21 @@ func TestSaveFailure(t *testing.T) {
 	}
 }
 
+func TestImageThatArrivesAsAnother(t *testing.T) {
+	w := newWorld(t)
+	w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}}
+	w.before = func(c process.Cmd) (bool, error) {
+		if slices.Contains(c.Args, "load") {
+			w.images["localhost/tool-dx:latest"] = "sha256:other"
+		}
+		return false, nil
+	}
+	err := Distrobox{Runner: w}.Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	if want := `copying image localhost/tool-dx:latest to root's store: it arrived as "sha256:other"`; message(err) != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
 // Docker has no store but root's.
 func TestRootIsNothingToDocker(t *testing.T) {
 	w := newWorld(t)
