@@ -46,7 +46,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 		w.volume(v)
 	}
 	for _, p := range b.AdditionalPackages {
-		for _, one := range strings.Fields(p) {
+		for _, one := range strings.FieldsSeq(p) {
 			w.add("--additional-packages", "additional_packages", one)
 		}
 	}
@@ -57,7 +57,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 		w.args = append(w.args, "--init-hooks", hook)
 	}
 	for _, f := range b.AdditionalFlags {
-		for _, one := range strings.Fields(f) {
+		for _, one := range strings.FieldsSeq(f) {
 			w.add("--additional-flags", "additional_flags", w.expand("additional_flags", one))
 		}
 	}
@@ -223,8 +223,8 @@ func sameDir(a, b string) bool {
 }
 
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return filepath.Clean(path)
 }

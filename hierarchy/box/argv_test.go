@@ -113,12 +113,12 @@ func TestValuesThatAShellWouldRead(t *testing.T) {
 // The user's home under another name is still the user's home.
 func TestHomeBehindALink(t *testing.T) {
 	dir := t.TempDir()
-	real, link := filepath.Join(dir, "var"), filepath.Join(dir, "home")
-	if err := errors.Join(os.Mkdir(real, 0o700), os.Symlink(real, link)); err != nil {
+	target, link := filepath.Join(dir, "var"), filepath.Join(dir, "home")
+	if err := errors.Join(os.Mkdir(target, 0o700), os.Symlink(target, link)); err != nil {
 		t.Fatal(err)
 	}
 	s := spec(func(s *Spec) { s.Box.Home = link })
-	got, err := Distrobox{Home: real}.createArgs(s)
+	got, err := Distrobox{Home: target}.createArgs(s)
 	if err != nil || slices.Contains(got, "--home") {
 		t.Errorf("got %q, error %v", got, err)
 	}

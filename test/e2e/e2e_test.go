@@ -128,7 +128,7 @@ func (on machine) tell(t *testing.T, alone *sync.Mutex, folder, manager string) 
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"host":     func(ts *testscript.TestScript, neg bool, args []string) { on.command(ts, neg, "as", args) },
 			"roothost": func(ts *testscript.TestScript, neg bool, args []string) { on.command(ts, neg, "sh", args) },
-			"push":     func(ts *testscript.TestScript, neg bool, args []string) { on.push(ts, args) },
+			"push":     func(ts *testscript.TestScript, _ bool, args []string) { on.push(ts, args) },
 			"status":   status,
 			"same":     same,
 		},

@@ -1,0 +1,77 @@
+package box
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+func TestRecover(t *testing.T) {
+	ours := map[string]string{hierarchy.LabelBox: "tool"}
+	tests := []struct {
+		name   string
+		world  func(w *world)
+		boxes  string
+		wantOK bool
+	}{
+		{"nothing left", func(w *world) { w.has("tool", ours) }, "tool=box1", true},
+		{"killed before the new box", func(w *world) { w.has("tool.ocisi-old", ours) }, "tool=box1", true},
+		{"killed before the old one went", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours) }, "tool=box2", true},
+		{"new box broken", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", ours).before = fails("enter", false)
+		}, "tool=box1", true},
+		{"new box broken, not ours", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", byDistrobox()).before = fails("enter", false)
+		}, "tool.ocisi-old=box1 tool=box2", false},
+		{"someone's container", func(w *world) { w.has("tool.ocisi-old", nil) }, "tool.ocisi-old=box1", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.world(w)
+			err := Distrobox{Runner: w}.Recover(t.Context(), w, hierarchy.Podman, "tool", nil)
+			if (err == nil) != test.wantOK {
+				t.Errorf("error %v", err)
+			}
+			if got := w.names(); got != test.boxes {
+				t.Errorf("boxes %q, want %q", got, test.boxes)
+			}
+		})
+	}
+}
+
+func TestRecoverComesFirst(t *testing.T) {
+	w := newWorld(t).has("tool.ocisi-old", byDistrobox())
+	if err := (Distrobox{Runner: w}).Replace(t.Context(), w, spec(), nil); err != nil {
+		t.Fatal(err)
+	}
+	want := "rename tool.ocisi-old tool, rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old"
+	if got := strings.Join(w.calls, ", "); got != want {
+		t.Errorf("did %q, want %q", got, want)
+	}
+}
+
+func TestRecoverStopsWhenCancelled(t *testing.T) {
+	ours := map[string]string{hierarchy.LabelBox: "tool"}
+	w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.before = func(process.Cmd) (bool, error) {
+		cancel()
+		return false, context.Canceled
+	}
+	err := Distrobox{Runner: w}.Recover(ctx, w, hierarchy.Podman, "tool", nil)
+	if message(err) != "context canceled" || w.names() != "tool.ocisi-old=box1 tool=box2" {
+		t.Errorf("error %v, boxes %s", err, w.names())
+	}
+}
+
+func TestOldName(t *testing.T) {
+	for container, want := range map[string]string{"a.ocisi-old": "a", "a": "", ".ocisi-old": "", "a.ocisi-older": ""} {
+		if name, ok := OldName(container); ok != (want != "") || ok && name != want {
+			t.Errorf("%s: %q, %v", container, name, ok)
+		}
+	}
+}
