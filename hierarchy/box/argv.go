@@ -46,7 +46,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 		w.volume(v)
 	}
 	for _, p := range b.AdditionalPackages {
-		for _, one := range strings.FieldsSeq(p) {
+		for one := range strings.FieldsSeq(p) {
 			w.add("--additional-packages", "additional_packages", one)
 		}
 	}
@@ -57,7 +57,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 		w.args = append(w.args, "--init-hooks", hook)
 	}
 	for _, f := range b.AdditionalFlags {
-		for _, one := range strings.FieldsSeq(f) {
+		for one := range strings.FieldsSeq(f) {
 			w.add("--additional-flags", "additional_flags", w.expand("additional_flags", one))
 		}
 	}
