@@ -33,7 +33,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		return hierarchy.StoredBox{}, false, nil
 	}
 	b := hierarchy.StoredBox{
-		ID: in.ID, Name: name, ImageID: fullID(in.ContainerJSONBase.Image),
+		ID: in.ID, Name: name, ImageID: fullID(in.Image),
 		Running: in.State != nil && in.State.Running,
 	}
 	if in.Config != nil {

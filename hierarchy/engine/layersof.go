@@ -86,34 +86,38 @@ func (p pieces) exact() bool {
 // image, as in images that were not built by a Containerfile, the first layer
 // without bytes gets what is missing from the image's total.
 func (p pieces) pair(fromTop bool) []layers.Layer {
+	sizes := p.sizes()
+	known, missing := len(sizes), len(p.diffIDs)-len(sizes)
+	rest := p.total
+	for _, size := range sizes {
+		rest -= size
+	}
+	unknown := make([]int64, missing)
+	if missing > 0 && rest > 0 {
+		unknown[0] = rest
+	}
+	if fromTop {
+		sizes = append(unknown, sizes...)
+	} else {
+		sizes = append(sizes[:known:known], unknown...)
+	}
+	ls := make([]layers.Layer, len(p.diffIDs))
+	for i, id := range p.diffIDs {
+		ls[i] = layers.Layer{DiffID: id, Size: sizes[i]}
+	}
+	return ls
+}
+
+// sizes returns the bytes of the entries that are layers, not more of them than
+// there are layers.
+func (p pieces) sizes() []int64 {
 	var sizes []int64
 	for i, size := range p.history {
 		if p.layer == nil && size > 0 || p.layer != nil && p.layer[i] {
 			sizes = append(sizes, size)
 		}
 	}
-	sizes = sizes[:min(len(sizes), len(p.diffIDs))]
-	first, missing := 0, len(p.diffIDs)-len(sizes)
-	if fromTop {
-		first = missing
-	}
-	ls := make([]layers.Layer, len(p.diffIDs))
-	rest := p.total
-	for i, id := range p.diffIDs {
-		ls[i].DiffID = id
-		if i >= first && i-first < len(sizes) {
-			ls[i].Size = sizes[i-first]
-			rest -= ls[i].Size
-		}
-	}
-	if missing > 0 && rest > 0 {
-		unknown := len(sizes)
-		if fromTop {
-			unknown = 0
-		}
-		ls[unknown].Size = rest
-	}
-	return ls
+	return sizes[:min(len(sizes), len(p.diffIDs))]
 }
 
 // findEmpty asks docker's BuildKit which entries are layers, where it matters:

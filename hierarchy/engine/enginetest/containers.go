@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -115,12 +116,9 @@ func (a *api) addContainer(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "No such image: "+c.Image)
 		return
 	}
-	labels := map[string]string{}
-	for _, m := range []map[string]string{im.Labels, c.Labels} {
-		for k, v := range m {
-			labels[k] = v
-		}
-	}
+	labels := make(map[string]string)
+	maps.Copy(labels, im.Labels)
+	maps.Copy(labels, c.Labels)
 	c.Labels = labels
 	if s.name == "podman" {
 		c.Image = im.Refs[0]

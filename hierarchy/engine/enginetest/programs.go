@@ -21,6 +21,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // note writes the program's line to calls: what of the environment is for it,
 // and its arguments.
 func note(name string) {
+	if os.Getenv(envDir) == "" {
+		return // run without a server: there is no story to write to
+	}
 	var words []string
 	for _, v := range os.Environ() {
 		if strings.HasPrefix(v, "DBX_") {
