@@ -71,6 +71,7 @@ func TestExitStatus(t *testing.T) {
 				t.Setenv("PATH", dir)
 				delete(vars, "CONTAINER_HOST")
 			}
+			t.Setenv("ENGINETEST_DIR", dir) // where the fakes write what they were asked
 			env.Getenv = func(key string) string { return vars[key] }
 			if got := cli.Main(t.Context(), env, c.args); got != c.want {
 				t.Errorf("exit status %d, want %d\n%s%s", got, c.want, &out, &errs)
