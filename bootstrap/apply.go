@@ -31,8 +31,7 @@ func (p Plan) Apply(ctx context.Context) ([]Change, Record, error) {
 		if err != nil {
 			return done, record, fmt.Errorf("writing %s: %w", change.Target, err)
 		}
-		switch change.Action {
-		case Create, Update, Keep:
+		if change.Action == Create || change.Action == Update || change.Action == Keep {
 			record.files[change.key] = hash(change.shipped)
 		}
 		done = append(done, change)

@@ -8,8 +8,8 @@ import (
 )
 
 // Engines as a machine may have them.
-func answering(wanted bool) doctor.Engine {
-	return doctor.Engine{Wanted: wanted, Installed: true, Version: "28.5.2", Endpoint: "unix:///run/docker.sock"}
+func answering() doctor.Engine {
+	return doctor.Engine{Wanted: true, Installed: true, Version: "28.5.2", Endpoint: "unix:///run/docker.sock"}
 }
 
 func silent(wanted bool) doctor.Engine {
@@ -21,12 +21,12 @@ func TestPodmanEngine(t *testing.T) {
 	debian := map[string]string{"etc/os-release": "ID=debian"}
 	try(t, []example{
 		{"answers", "podman.engine", machine{podman: rootless}, doctor.OK, "5.8.6, rootless, unix:///run/user/1001/podman/podman.sock", ""},
-		{"docker only", "podman.engine", machine{docker: answering(true)}, doctor.Skip, "not installed", ""},
-		{"wanted", "podman.engine", machine{docker: answering(true), podman: doctor.Engine{Wanted: true}, files: debian}, doctor.Fail, "not installed", "sudo apt install podman"},
+		{"docker only", "podman.engine", machine{docker: answering()}, doctor.Skip, "not installed", ""},
+		{"wanted", "podman.engine", machine{docker: answering(), podman: doctor.Engine{Wanted: true}, files: debian}, doctor.Fail, "not installed", "sudo apt install podman"},
 		{"no engine at all", "podman.engine", machine{files: debian}, doctor.Fail, "not installed", "sudo apt install podman"},
 		{"silent", "podman.engine", machine{podman: silent(true)}, doctor.Fail, "connection refused", "podman info"},
 		{"silent, the only one", "podman.engine", machine{podman: silent(false)}, doctor.Fail, "connection refused", "podman info"},
-		{"silent, not wanted", "podman.engine", machine{docker: answering(true), podman: silent(false)}, doctor.Warn, "connection refused", "podman info"},
+		{"silent, not wanted", "podman.engine", machine{docker: answering(), podman: silent(false)}, doctor.Warn, "connection refused", "podman info"},
 	})
 }
 
@@ -36,7 +36,7 @@ func TestDockerEngine(t *testing.T) {
 	daemon := map[string]string{"usr/lib/systemd/system/docker.socket": ""}
 	socket := map[string]string{"run/docker.sock": "socket"}
 	try(t, []example{
-		{"answers", "docker.engine", machine{docker: answering(true)}, doctor.OK, "28.5.2, unix:///run/docker.sock", ""},
+		{"answers", "docker.engine", machine{docker: answering()}, doctor.OK, "28.5.2, unix:///run/docker.sock", ""},
 		{"podman only", "docker.engine", machine{podman: doctor.Engine{Wanted: true, Installed: true}}, doctor.Skip, "no image wants it", ""},
 		{"wanted", "docker.engine", machine{docker: doctor.Engine{Wanted: true}}, doctor.Fail, "an image wants it", "export DBX_CONTAINER_MANAGER=podman"},
 		{"not started", "docker.engine", machine{docker: silent(true), files: daemon}, doctor.Fail, "not started: connection refused", "sudo systemctl enable --now docker.socket"},
@@ -116,7 +116,7 @@ func TestDockerGroupDoesNotMatter(t *testing.T) {
 	on := groupMachines()
 	checks := []string{"docker.group", "docker.group.user", "docker.group.session", "docker.group.timers"}
 	answers := on["outsider"]
-	answers.docker = answering(true)
+	answers.docker = answering()
 	rootless := on["no group"]
 	rootless.docker = doctor.Engine{Wanted: true, Installed: true, Rootless: true, Endpoint: "unix:///run/user/1001/docker.sock"}
 	remote := on["no group"]

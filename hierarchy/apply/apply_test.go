@@ -192,16 +192,16 @@ func TestCancel(t *testing.T) {
 
 func TestKeepRefuseRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		keep, refuse, remove := image("keep"), boxOf("refuse"), image("remove")
+		keep, refuse, remove := image("keep"), boxOf("refuse"), image("old")
 		keep.Action, refuse.Action, remove.Action = plan.Keep, plan.Refuse, plan.Remove
 		refuse.Needs = nil
 		w := &worker{}
 		got, _ := run(t, plan.Plan{Steps: []plan.Step{keep, refuse, remove}}, w, apply.Options{Jobs: 4})
-		want := []string{"image keep done keep", "box refuse failed refuse", "image remove done remove"}
+		want := []string{"image keep done keep", "box refuse failed refuse", "image old done remove"}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if !slices.Equal(w.did, []string{"remove remove"}) {
+		if !slices.Equal(w.did, []string{"remove old"}) {
 			t.Errorf("did %q", w.did)
 		}
 	})

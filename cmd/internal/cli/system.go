@@ -80,8 +80,8 @@ func System() Env {
 // resolved follows symlinks: on Bluefin /home is one, and distrobox and ocisi
 // must mean the same folder by its name.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
 	}
 	return path
 }
