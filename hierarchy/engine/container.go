@@ -60,6 +60,9 @@ func (e *Engine) RenameContainer(ctx context.Context, old, name string) error {
 func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
 	ctx, cancel := ask(ctx)
 	defer cancel()
+	// Podman gives a container ten seconds to end even when it is removed by
+	// force. One that does not run cannot be killed, and need not be.
+	_ = e.api.ContainerKill(ctx, name, "KILL")
 	err := e.api.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("removing container %s: %w", name, inWords(ctx, err))

@@ -128,7 +128,7 @@ func (w *world) run(args ...string) string {
 func (w *world) container(name string, args ...string) {
 	w.t.Helper()
 	name = "ocisi-e2e-" + name
-	w.run(append([]string{"run", "-d", "--name", name}, args...)...)
+	w.run(append([]string{"run", "-d", "--stop-signal", "KILL", "--name", name}, args...)...)
 	w.t.Cleanup(func() {
 		_ = process.System{}.Run(context.Background(), process.Cmd{Name: string(w.m), Args: []string{"rm", "-f", "-v", name}})
 	})
@@ -140,8 +140,9 @@ func TestE2EChain(t *testing.T) {
 		w.ok(os.WriteFile(filepath.Join(w.dir, "seen"), []byte("seen"), 0o600))
 		w.ok(os.WriteFile(filepath.Join(w.dir, "unseen"), []byte("unseen"), 0o600))
 		w.ok(os.WriteFile(filepath.Join(w.dir, ".containerignore"), []byte("unseen\n"), 0o600))
+		now := fmt.Sprint(time.Now().UnixNano()) // no step is in the cache of an earlier run
 		recipes := []hierarchy.Recipe{
-			w.recipe(a, base, "ARG WHO", "RUN echo I am $WHO && echo $WHO > /who", "RUN true", "COPY . /context", "RUN test -e /context/seen -a ! -e /context/unseen"),
+			w.recipe(a, base, "ARG WHO", "RUN echo I am $WHO && echo "+now+" > /now", "RUN true", "COPY . /context", "RUN test -e /context/seen -a ! -e /context/unseen"),
 			w.recipe(b, w.local(a), "RUN head -c 5000000 /dev/urandom > /b"),
 			w.recipe(c, w.local(a), "RUN head -c 3000000 /dev/urandom > /c"),
 		}

@@ -12,16 +12,20 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/testscript"
-
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
+// TestMain makes the test binary a podman when it is called so. Only the tests
+// that start a story call it.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"podman": enginetest.Podman})
+	if filepath.Base(os.Args[0]) == "podman" {
+		enginetest.Podman()
+		return
+	}
+	os.Exit(m.Run())
 }
 
 // story is an engine of a server, and the directory of the server's files.
@@ -59,6 +63,11 @@ func start(t *testing.T, m hierarchy.Manager, state enginetest.State) *story {
 		k, v, _ := strings.Cut(v, "=")
 		t.Setenv(k, v)
 	}
+	self, err := os.Executable()
+	s.ok(err)
+	bin := t.TempDir()
+	s.ok(os.Symlink(self, filepath.Join(bin, "podman")))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	t.Setenv("CONTAINER_HOST", "")
 	s.Engine, err = engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv})

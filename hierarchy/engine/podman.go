@@ -106,7 +106,7 @@ func (e *Engine) await(ctx context.Context, socket string, ended <-chan error) e
 			if err == nil {
 				err = errors.New("the service ended at once")
 			}
-			return &UnreachableError{e.manager, "unix://" + socket, err}
+			return &UnreachableError{e.manager, "unix://" + socket, inWords(ctx, err)}
 		case <-ctx.Done():
 			return &UnreachableError{e.manager, "unix://" + socket, context.Cause(ctx)}
 		case <-tick.C:

@@ -1,0 +1,158 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// runner runs programs for real, or as a test has it.
+type runner struct {
+	instead func(ctx context.Context, c process.Cmd) (done bool, err error)
+	running atomic.Int32
+
+	mu  sync.Mutex
+	ran []process.Cmd
+}
+
+func (r *runner) Run(ctx context.Context, c process.Cmd) error {
+	r.running.Add(1)
+	defer r.running.Add(-1)
+	r.mu.Lock()
+	r.ran = append(r.ran, c)
+	r.mu.Unlock()
+	if r.instead != nil {
+		if done, err := r.instead(ctx, c); done {
+			return err
+		}
+	}
+	return process.System{}.Run(ctx, c)
+}
+
+func (r *runner) all() []process.Cmd {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.ran)
+}
+
+// another opens the podman of a story once more, through a runner.
+func (s *story) another(r *runner) *engine.Engine {
+	s.t.Helper()
+	e, err := engine.Open(s.t.Context(), hierarchy.Podman, engine.Options{Runner: r, Getenv: os.Getenv})
+	s.ok(err)
+	return e
+}
+
+func TestPodmanServiceEndsWithEngine(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	var r runner
+	e := s.another(&r)
+	if ran := r.all(); len(ran) != 1 || !strings.HasPrefix(ran[0].String(), "podman system service --time=0 unix://") {
+		t.Errorf("ran %v", ran)
+	}
+	s.ok(e.Close())
+	if n := r.running.Load(); n != 0 {
+		t.Errorf("%d programs still run", n)
+	}
+}
+
+func TestPodmanOfUser(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	t.Setenv("CONTAINER_HOST", s.server.PodmanHost())
+	var r runner
+	e := s.another(&r)
+	defer func() { s.ok(e.Close()) }()
+	if info, err := e.Info(t.Context()); err != nil || info.Endpoint != s.server.PodmanHost() || len(r.all()) != 0 {
+		t.Errorf("%+v, %v, ran %v", info, err, r.all())
+	}
+}
+
+func TestPodmanMissing(t *testing.T) {
+	r := &runner{instead: func(context.Context, process.Cmd) (bool, error) { return true, &process.NotFoundError{Name: "podman"} }}
+	_, err := engine.Open(t.Context(), hierarchy.Podman, engine.Options{Runner: r, Getenv: func(string) string { return "" }})
+	if missing, ok := errors.AsType[*process.NotFoundError](err); !ok || missing.Name != "podman" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPodmanServiceFails(t *testing.T) {
+	r := &runner{instead: func(_ context.Context, c process.Cmd) (bool, error) {
+		return true, &process.Error{Cmd: c, Exit: 125, Stderr: "Error: no such storage", Err: errors.New("exit status 125")}
+	}}
+	_, err := engine.Open(t.Context(), hierarchy.Podman, engine.Options{Runner: r, Getenv: func(string) string { return "" }})
+	if u, ok := errors.AsType[*engine.UnreachableError](err); !ok || !strings.HasSuffix(u.Error(), "/podman.sock: no such storage") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Podman 4.3 leaves with status 0 when it is told to end, its work done or not.
+func TestPodmanBuildCancelledWithSuccess(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	r := &runner{}
+	r.instead = func(ctx context.Context, c process.Cmd) (bool, error) {
+		if c.Args[0] != "build" {
+			return false, nil
+		}
+		err := process.System{}.Run(context.WithoutCancel(ctx), c)
+		cancel(enough)
+		return true, err
+	}
+	e := s.another(r)
+	defer func() { s.ok(e.Close()) }()
+	_, err := e.Build(ctx, s.recipe("tool:1", fromBase+"RUN one\n"), nil)
+	if !errors.Is(err, enough) || s.id("tool:1") != "" {
+		t.Errorf("got %v, image %q", err, s.id("tool:1"))
+	}
+	if !slices.ContainsFunc(r.all(), func(c process.Cmd) bool { return strings.HasPrefix(c.String(), "podman ps --all --external") }) {
+		t.Errorf("nobody looked for working containers: %v", r.all())
+	}
+}
+
+func TestPodmanBuildArguments(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	r := s.recipe("tool:1", fromBase)
+	r.NoCache = true
+	want := []string{"build", "--layers", "--pull=never", "--iidfile", "--file", "--ignorefile", "--no-cache"}
+	r.Args, r.Labels = map[string]string{}, map[string]string{}
+	for _, k := range []string{"a", "b", "c", "d", "e", "f"} {
+		r.Args[k], r.Labels[k] = "1", "2"
+		want = append(want, "--build-arg", k+"=1")
+	}
+	for k := range strings.SplitSeq("abcdef", "") {
+		want = append(want, "--label", k+"=2")
+	}
+	want = append(want, s.dir)
+	var run runner
+	e := s.another(&run)
+	defer func() { s.ok(e.Close()) }()
+	_, err := e.Build(t.Context(), r, nil)
+	s.ok(err)
+	got := slices.DeleteFunc(run.all()[1].Args, func(a string) bool { return strings.Contains(a, "ocisi-build-") })
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestBuildKeepsImageOfOtherName(t *testing.T) {
+	each(t, withBase(), func(t *testing.T, s *story) {
+		id, err := s.Build(t.Context(), s.recipe("tool:1", fromBase+"RUN one\n"), nil)
+		s.ok(err)
+		s.ok(s.Tag(t.Context(), id, "prev:1"))
+		_, err = s.Build(t.Context(), s.recipe("tool:1", fromBase+"RUN two\n"), nil)
+		s.ok(err)
+		if s.id("prev:1") != id {
+			t.Errorf("prev:1 is %q", s.id("prev:1"))
+		}
+	})
+}
