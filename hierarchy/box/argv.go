@@ -18,16 +18,13 @@ import (
 // Distrobox 1 puts it between double quotes in a shell: no quotes, no dollars.
 const repeatInstall = "test -e /.ocisi-packages || rm -f /.containersetupdone; touch /.ocisi-packages"
 
-// safe are the characters, besides letters and digits, that no shell touches.
-const safe = "@%+=:,./_-"
-
 // createArgs returns the arguments of "distrobox create".
 //
 // Distrobox 1 joins them to one line that it hands to eval, unquoted, so that
 // blanks and wildcards are not safe either: a value must be made of plain
 // characters or it is a *ValueError. Distrobox 2 hands each --additional-flags
 // on as one argument, so every word of them goes by itself.
-func (d Distrobox) createArgs(s Spec) ([]string, error) {
+func (d *Distrobox) createArgs(s Spec) ([]string, error) {
 	b := s.Box
 	w := words{box: b.Name, home: d.Home}
 	w.args = []string{"create", "--yes"}
@@ -67,7 +64,7 @@ func (d Distrobox) createArgs(s Spec) ([]string, error) {
 
 // exports returns, for each thing to export, its name and the command that
 // exports it from within the box.
-func (d Distrobox) exports(b hierarchy.Box) ([]exported, error) {
+func (d *Distrobox) exports(b hierarchy.Box) ([]exported, error) {
 	w := words{box: b.Name, home: d.Home}
 	path := w.expand("exported_bins_path", b.ExportedBinsPath)
 	if path == "" {
@@ -124,11 +121,8 @@ func (w *words) plain(key, value string) {
 	if value == "" {
 		w.refuse(key, value, "is empty")
 	}
-	for _, r := range value {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(safe, r) {
-			w.refuse(key, value, fmt.Sprintf("has %q, which distrobox hands to a shell", r))
-			return
-		}
+	if r, bad := hierarchy.Unsafe(value); bad {
+		w.refuse(key, value, fmt.Sprintf("has %q, which distrobox hands to a shell", r))
 	}
 }
 
@@ -184,10 +178,9 @@ func (w *words) labels(s Spec) {
 func labelValue(v string) string {
 	var out strings.Builder
 	for _, r := range v {
-		switch {
-		case r == '%' || r == ',', !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(safe, r):
+		if _, bad := hierarchy.Unsafe(string(r)); bad || r == '%' || r == ',' {
 			out.WriteString(escape(r))
-		default:
+		} else {
 			out.WriteRune(r)
 		}
 	}

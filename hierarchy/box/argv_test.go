@@ -62,7 +62,7 @@ func TestCreateArgs(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.box.Name = "tool"
-			got, err := Distrobox{Home: "/var/home/dev"}.createArgs(spec(func(s *Spec) { s.Box = test.box }))
+			got, err := (&Distrobox{Home: "/var/home/dev"}).createArgs(spec(func(s *Spec) { s.Box = test.box }))
 			want := slices.Concat(
 				[]string{"create", "--yes", "--name", "tool", "--image", "localhost/tool-dx:latest"},
 				test.want, labelArgs(test.box))
@@ -99,7 +99,7 @@ func TestValuesThatAShellWouldRead(t *testing.T) {
 	}
 	for _, test := range tests {
 		w := newWorld(t)
-		err := Distrobox{Runner: w, Home: "/var/home/dev"}.Create(t.Context(), w, spec(func(s *Spec) { s.Box = test.box }), nil)
+		err := (&Distrobox{Runner: w, Home: "/var/home/dev"}).Create(t.Context(), w, spec(func(s *Spec) { s.Box = test.box }), nil)
 		ve, ok := errors.AsType[*ValueError](err)
 		if !ok || ve.Key != test.key || ve.Value != test.value {
 			t.Errorf("%s %q: error %v", test.key, test.value, err)
@@ -118,7 +118,7 @@ func TestHomeBehindALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := spec(func(s *Spec) { s.Box.Home = link })
-	got, err := Distrobox{Home: target}.createArgs(s)
+	got, err := (&Distrobox{Home: target}).createArgs(s)
 	if err != nil || slices.Contains(got, "--home") {
 		t.Errorf("got %q, error %v", got, err)
 	}
@@ -149,7 +149,7 @@ func TestLabels(t *testing.T) {
 	s := spec(func(s *Spec) {
 		s.Labels = map[string]string{hierarchy.LabelConfig: "/home/a b/'x',100%;é.yaml", hierarchy.LabelVersion: "v1+dirty"}
 	})
-	args, err := Distrobox{}.createArgs(s)
+	args, err := (&Distrobox{}).createArgs(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestLabels(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	w := newWorld(t)
-	if err := (Distrobox{Runner: w, Home: "/var/home/dev", Sudo: "doas"}).Create(t.Context(), w, spec(), nil); err != nil {
+	if err := (&Distrobox{Runner: w, Home: "/var/home/dev", Sudo: "doas"}).Create(t.Context(), w, spec(), nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"create", "enter"} {
@@ -204,7 +204,7 @@ func TestVersion(t *testing.T) {
 	for _, test := range tests {
 		w := newWorld(t)
 		w.version = test.out
-		v, err := Distrobox{Runner: w}.Version(t.Context())
+		v, err := (&Distrobox{Runner: w}).Version(t.Context())
 		if err != nil || v != (Version{test.major, test.minor, test.text}) || v.String() != test.text {
 			t.Errorf("%q: %+v, %v", test.out, v, err)
 		}
@@ -218,13 +218,13 @@ func TestVersion(t *testing.T) {
 
 func TestKeysThatAnOldDistroboxLacks(t *testing.T) {
 	for key, b := range map[string]hierarchy.Box{
-		"nvidia": {Nvidia: true}, "hostname": {Hostname: "h"}, "additional_packages": {AdditionalPackages: []string{"vim"}},
+		"hostname": {Hostname: "h", Nvidia: true}, "additional_packages": {AdditionalPackages: []string{"vim"}},
 	} {
 		b.Name = "tool"
 		for version, want := range map[string]bool{"1.4.2.1": false, "1.5.0": true, "2.0.0": true} {
 			w := newWorld(t)
 			w.version = version
-			err := Distrobox{Runner: w}.Create(t.Context(), w, spec(func(s *Spec) { s.Box = b }), nil)
+			err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box = b }), nil)
 			if (err == nil) != want {
 				t.Errorf("%s with %s: %v", key, version, err)
 			}
@@ -235,10 +235,23 @@ func TestKeysThatAnOldDistroboxLacks(t *testing.T) {
 	}
 }
 
+func TestNvidiaIsBestEffort(t *testing.T) {
+	for version, want := range map[string]bool{"1.4.2.1": false, "1.8.2.5": true} {
+		w := newWorld(t)
+		w.version = version
+		if err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Nvidia = true }), nil); err != nil {
+			t.Error(err)
+		}
+		if got := slices.Contains(w.cmd("create").Args, "--nvidia"); got != want {
+			t.Errorf("%s: --nvidia is %v", version, got)
+		}
+	}
+}
+
 func TestNoDistrobox(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox())
 	w.before = func(c process.Cmd) (bool, error) { return false, &process.NotFoundError{Name: c.Name} }
-	err := Distrobox{Runner: w}.Replace(t.Context(), w, spec(), nil)
+	err := (&Distrobox{Runner: w}).Replace(t.Context(), w, spec(), nil)
 	if _, ok := errors.AsType[*process.NotFoundError](err); !ok || w.names() != "tool=box1" {
 		t.Errorf("error %v, boxes %s", err, w.names())
 	}

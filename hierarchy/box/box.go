@@ -23,12 +23,15 @@ const (
 	shortTimeout  = time.Minute
 )
 
-// Distrobox makes boxes with the program of that name.
+// Distrobox makes boxes with the program of that name. Several may be made at
+// once, with one Distrobox.
 type Distrobox struct {
 	Runner process.Runner
 	Home   string // the user's real home
 	Bin    string // the program; "" is distrobox, from PATH
 	Sudo   string // the program that root's boxes are asked for with; "" is sudo
+
+	entering turn
 }
 
 // An Engine is what a box needs of a container engine. Names of containers
@@ -61,7 +64,7 @@ type Spec struct {
 // A box that is there already is fine when it was made from the same spec and
 // image; otherwise it is left alone and the error is an *ExistsError, except
 // for root's boxes in podman, which no inventory lists: they are replaced.
-func (d Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
+func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
 	return d.make(ctx, eng, s, emit, s.rootful())
 }
 
@@ -72,11 +75,11 @@ func (d Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hie
 //
 // Without an old box Replace is Create. What an earlier Replace left behind,
 // because it was killed, is put right first (Recover).
-func (d Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
+func (d *Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
 	return d.make(ctx, eng, s, emit, true)
 }
 
-func (d Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress), replace bool) error {
+func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress), replace bool) error {
 	j, err := d.prepare(ctx, eng, s, emit)
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (d Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hiera
 // Remove removes a box with the engine, not with "distrobox rm", which also
 // deletes launchers and icons of others. What is no box is a *NotBoxError; a
 // box that is not there is fine. Its home stays.
-func (d Distrobox) Remove(ctx context.Context, eng Engine, name string) error {
+func (d *Distrobox) Remove(ctx context.Context, eng Engine, name string) error {
 	c, found, err := eng.Container(ctx, name)
 	if err != nil {
 		return fmt.Errorf("looking for box %s: %w", name, err)

@@ -144,7 +144,7 @@ func TestMake(t *testing.T) {
 			if test.edit != nil {
 				test.edit(&s)
 			}
-			d := Distrobox{Runner: w, Home: "/var/home/dev"}
+			d := &Distrobox{Runner: w, Home: "/var/home/dev"}
 			do := d.Create
 			if test.replace {
 				do = d.Replace
@@ -194,7 +194,7 @@ func TestCancelKeepsTheOldBox(t *testing.T) {
 				}
 				return false, nil
 			}
-			err := Distrobox{Runner: w}.Replace(ctx, w, spec(), nil)
+			err := (&Distrobox{Runner: w}).Replace(ctx, w, spec(), nil)
 			if !errors.Is(err, stop) {
 				t.Errorf("%s: error %v, want the cause", verb, err)
 			}
@@ -211,7 +211,7 @@ func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox())
 	w.before = fails("create", false)
 	late := &lateEngine{world: w}
-	if err := (Distrobox{Runner: w}).Replace(t.Context(), late, spec(), nil); err == nil {
+	if err := (&Distrobox{Runner: w}).Replace(t.Context(), late, spec(), nil); err == nil {
 		t.Error("no error")
 	}
 	if got := w.names(); got != "tool=box1" {
@@ -222,7 +222,7 @@ func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 // When setting aside had no effect, the box of that name is the old one.
 func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox())
-	err := Distrobox{Runner: w}.Replace(t.Context(), lazyEngine{w}, spec(), nil)
+	err := (&Distrobox{Runner: w}).Replace(t.Context(), lazyEngine{w}, spec(), nil)
 	if err == nil || w.names() != "tool=box1" {
 		t.Errorf("error %v, boxes %q", err, w.names())
 	}
@@ -258,7 +258,7 @@ func TestExports(t *testing.T) {
 		}
 		return false, nil
 	}
-	err := Distrobox{Runner: w, Home: "/var/home/dev"}.Replace(t.Context(), w, s, nil)
+	err := (&Distrobox{Runner: w, Home: "/var/home/dev"}).Replace(t.Context(), w, s, nil)
 	ee, ok := errors.AsType[*ExportError](err)
 	if !ok || ee.What != "/usr/bin/zig" || err.Error() != "box tool: export /usr/bin/zig: exit status 1: Error: it broke" {
 		t.Errorf("error %v", err)
@@ -275,7 +275,7 @@ func TestExports(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox()).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
-	d := Distrobox{Runner: w}
+	d := &Distrobox{Runner: w}
 	for _, name := range []string{"tool", "none"} {
 		if err := d.Remove(t.Context(), w, name); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -292,7 +292,7 @@ func TestRemove(t *testing.T) {
 func TestProgress(t *testing.T) {
 	w := newWorld(t)
 	var got []string
-	err := Distrobox{Runner: w}.Create(t.Context(), w, spec(), func(p hierarchy.Progress) { got = append(got, p.Title+"|"+p.Log) })
+	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(), func(p hierarchy.Progress) { got = append(got, p.Title+"|"+p.Log) })
 	want := []string{
 		"creating box tool|", "|Creating 'tool' [ OK ]", "|Distrobox 'tool' successfully created.", "starting box tool|",
 	}

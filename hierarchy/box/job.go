@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -13,7 +14,7 @@ const aside = ".ocisi-old"
 
 // job is one box being made.
 type job struct {
-	d     Distrobox
+	d     *Distrobox
 	spec  Spec
 	store Engine   // that the box lives in
 	args  []string // of distrobox create
@@ -22,7 +23,7 @@ type job struct {
 }
 
 // prepare checks all that can be checked before anything is touched.
-func (d Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (*job, error) {
+func (d *Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (*job, error) {
 	j := &job{d: d, spec: s, store: eng, emit: emit}
 	if emit == nil {
 		j.emit = func(hierarchy.Progress) {}
@@ -41,8 +42,13 @@ func (d Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hi
 	if j.todo, err = d.exports(s.Box); err != nil {
 		return nil, err
 	}
-	if err := d.supports(ctx, s.Box); err != nil {
+	lacks, err := d.lacks(ctx, s.Box)
+	if err != nil {
 		return nil, err
+	}
+	if lacks { // nvidia is best effort in distrobox too
+		j.args = slices.DeleteFunc(j.args, func(arg string) bool { return arg == "--nvidia" })
+		j.say("leaving out nvidia of box %s, which needs distrobox 1.5 or later", s.Box.Name)
 	}
 	if s.rootful() {
 		root := rootStore{d}
@@ -54,28 +60,27 @@ func (d Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hi
 	return j, nil
 }
 
-// supports refuses keys that an old distrobox does not have. It asks for the
-// version only when there is such a key.
-func (d Distrobox) supports(ctx context.Context, b hierarchy.Box) error {
+// lacks reports whether this distrobox is too old for --nvidia, and refuses a
+// box with other keys that it does not have. It asks for the version only when
+// there is such a key.
+func (d *Distrobox) lacks(ctx context.Context, b hierarchy.Box) (nvidia bool, err error) {
 	var key, value string
 	switch {
-	case b.Nvidia:
-		key, value = "nvidia", "true"
 	case b.Hostname != "":
 		key, value = "hostname", b.Hostname
 	case len(b.AdditionalPackages) > 0:
 		key, value = "additional_packages", b.AdditionalPackages[0]
-	default:
-		return nil
+	case !b.Nvidia:
+		return false, nil
 	}
 	v, err := d.Version(ctx)
-	if err != nil {
-		return err
+	if err != nil || !v.before(1, 5) {
+		return false, err
 	}
-	if v.before(1, 5) {
-		return &ValueError{Box: b.Name, Key: key, Value: value, Reason: "needs distrobox 1.5 or later; this is " + v.Text}
+	if key != "" {
+		return true, &ValueError{Box: b.Name, Key: key, Value: value, Reason: "needs distrobox 1.5 or later; this is " + v.Text}
 	}
-	return nil
+	return true, nil
 }
 
 func (j *job) say(format string, args ...any) {

@@ -20,7 +20,7 @@ func OldName(container string) (name string, ok bool) {
 // Recover puts right what a killed Replace left of one box: the old one gets
 // its name back, or goes if the new one can be entered. Create and Replace do
 // this by themselves; it is for boxes that have nothing else to be done.
-func (d Distrobox) Recover(ctx context.Context, eng Engine, m hierarchy.Manager, name string, emit func(hierarchy.Progress)) error {
+func (d *Distrobox) Recover(ctx context.Context, eng Engine, m hierarchy.Manager, name string, emit func(hierarchy.Progress)) error {
 	if emit == nil {
 		emit = func(hierarchy.Progress) {}
 	}

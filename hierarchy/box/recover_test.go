@@ -3,7 +3,10 @@ package box
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -32,7 +35,7 @@ func TestRecover(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			test.world(w)
-			err := Distrobox{Runner: w}.Recover(t.Context(), w, hierarchy.Podman, "tool", nil)
+			err := (&Distrobox{Runner: w}).Recover(t.Context(), w, hierarchy.Podman, "tool", nil)
 			if (err == nil) != test.wantOK {
 				t.Errorf("error %v", err)
 			}
@@ -45,7 +48,7 @@ func TestRecover(t *testing.T) {
 
 func TestRecoverComesFirst(t *testing.T) {
 	w := newWorld(t).has("tool.ocisi-old", byDistrobox())
-	if err := (Distrobox{Runner: w}).Replace(t.Context(), w, spec(), nil); err != nil {
+	if err := (&Distrobox{Runner: w}).Replace(t.Context(), w, spec(), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := "rename tool.ocisi-old tool, rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old"
@@ -62,7 +65,7 @@ func TestRecoverStopsWhenCancelled(t *testing.T) {
 		cancel()
 		return false, context.Canceled
 	}
-	err := Distrobox{Runner: w}.Recover(ctx, w, hierarchy.Podman, "tool", nil)
+	err := (&Distrobox{Runner: w}).Recover(ctx, w, hierarchy.Podman, "tool", nil)
 	if message(err) != "context canceled" || w.names() != "tool.ocisi-old=box1 tool=box2" {
 		t.Errorf("error %v, boxes %s", err, w.names())
 	}
@@ -74,4 +77,45 @@ func TestOldName(t *testing.T) {
 			t.Errorf("%s: %q, %v", container, name, ok)
 		}
 	}
+}
+
+// Starts share a file in the user's cache, so they take turns; creating goes on
+// meanwhile.
+func TestOneEnterAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &sharedWorld{world: newWorld(t)}
+		d := &Distrobox{Runner: shared}
+		begun := time.Now()
+		var all sync.WaitGroup
+		for _, name := range []string{"a", "b", "c"} {
+			all.Go(func() {
+				if err := d.Create(t.Context(), shared, spec(func(s *Spec) { s.Box.Name = name }), nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got, want := time.Since(begun), 4*time.Minute; got != want { // one to create, three to enter
+			t.Errorf("took %v, want %v", got, want)
+		}
+	})
+}
+
+// sharedWorld is a world for several at once, where all takes a minute.
+type sharedWorld struct {
+	*world
+	mu sync.Mutex
+}
+
+func (s *sharedWorld) Run(ctx context.Context, c process.Cmd) error {
+	time.Sleep(time.Minute)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.world.Run(ctx, c)
+}
+
+func (s *sharedWorld) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.world.Container(ctx, name)
 }

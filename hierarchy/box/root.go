@@ -14,7 +14,7 @@ import (
 
 // rootStore is podman's store of root, asked through sudo. It never waits for
 // a password.
-type rootStore struct{ d Distrobox }
+type rootStore struct{ d *Distrobox }
 
 // Inspect implements Engine.
 func (r rootStore) Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {

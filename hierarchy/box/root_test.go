@@ -13,7 +13,7 @@ import (
 func TestRootfulBox(t *testing.T) {
 	w := newWorld(t)
 	w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}}
-	d := Distrobox{Runner: w}
+	d := &Distrobox{Runner: w}
 	s := spec(func(s *Spec) { s.Box.Root = true })
 	for range 2 { // the second time it is up to date
 		if err := d.Create(t.Context(), w, s, nil); err != nil {
@@ -47,7 +47,7 @@ func TestSudoThatAsks(t *testing.T) {
 		}
 		return false, nil
 	}
-	err := Distrobox{Runner: w, Sudo: "doas"}.Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	err := (&Distrobox{Runner: w, Sudo: "doas"}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if _, ok := errors.AsType[*SudoError](err); !ok || len(w.calls) > 0 {
 		t.Errorf("error %v, did %q", err, w.calls)
 	}
@@ -62,7 +62,7 @@ func TestSaveFailure(t *testing.T) {
 		}
 		return false, nil
 	}
-	err := Distrobox{Runner: w}.Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if _, ok := errors.AsType[*process.Error](err); !ok || len(w.root.images) > 0 || len(w.root.boxes) > 0 {
 		t.Errorf("error %v, root's images %v", err, w.root.images)
 	}
@@ -77,7 +77,7 @@ func TestImageThatArrivesAsAnother(t *testing.T) {
 		}
 		return false, nil
 	}
-	err := Distrobox{Runner: w}.Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if want := `copying image localhost/tool-dx:latest to root's store: it arrived as "sha256:other"`; message(err) != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -90,7 +90,7 @@ func TestRootIsNothingToDocker(t *testing.T) {
 	s := spec(func(s *Spec) {
 		s.Manager, s.Image, s.Box.Root = hierarchy.Docker, "docker.io/library/tool-dx:latest", true
 	})
-	if err := (Distrobox{Runner: w}).Create(t.Context(), w, s, nil); err != nil {
+	if err := (&Distrobox{Runner: w}).Create(t.Context(), w, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c := w.cmd("create"); slices.Contains(c.Args, "--root") || value(c.Args, "--image") != "tool-dx:latest" {

@@ -12,14 +12,14 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-func (d Distrobox) bin() string {
+func (d *Distrobox) bin() string {
 	if d.Bin == "" {
 		return "distrobox"
 	}
 	return d.Bin
 }
 
-func (d Distrobox) sudo() string {
+func (d *Distrobox) sudo() string {
 	if d.Sudo == "" {
 		return "sudo"
 	}
@@ -29,7 +29,7 @@ func (d Distrobox) sudo() string {
 // environment is what distrobox runs with: the manager, no pull, no question,
 // and none of the user's own defaults that would make the box another one
 // than the spec says. Settings in distrobox.conf stay in force.
-func (d Distrobox) environment(m hierarchy.Manager) []string {
+func (d *Distrobox) environment(m hierarchy.Manager) []string {
 	env := []string{
 		"DBX_CONTAINER_MANAGER=" + string(m),
 		"DBX_CONTAINER_ALWAYS_PULL=0",
@@ -66,15 +66,41 @@ func (j *job) distrobox(ctx context.Context, timeout time.Duration, args ...stri
 }
 
 // enter runs a command in the box as the user. It must be there: distrobox
-// would make a missing one out of its default image.
+// would make a missing one out of its default image. One enter at a time:
+// distrobox follows a start through a file in the user's cache that is named
+// after the box, whatever its engine, and version 1.4 removes those of all
+// boxes when it is done.
 func (j *job) enter(ctx context.Context, timeout time.Duration, command ...string) (string, error) {
 	args := []string{"enter"}
 	if j.spec.rootful() {
 		args = append(args, "--root")
 	}
 	args = append(args, "--name", j.spec.Box.Name, "--no-tty", "--")
+	if err := j.d.entering.take(ctx); err != nil {
+		return "", err
+	}
+	defer j.d.entering.pass()
 	return j.distrobox(ctx, timeout, append(args, command...)...)
 }
+
+// turn is taken by one at a time. The zero turn is free.
+type turn struct {
+	once sync.Once
+	slot chan struct{}
+}
+
+// take waits for the turn, or returns the cause of ctx's end.
+func (t *turn) take(ctx context.Context) error {
+	t.once.Do(func() { t.slot = make(chan struct{}, 1) })
+	select {
+	case t.slot <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (t *turn) pass() { <-t.slot }
 
 // lines cuts what a program writes, on both its outputs at once, into lines
 // without colours and carriage returns. Empty ones are dropped.

@@ -25,7 +25,7 @@ func (v Version) before(major, minor int) bool {
 var versionNumber = regexp.MustCompile(`\b(\d{1,4})\.(\d{1,4})(?:[.-]\w+)*`)
 
 // Version asks distrobox for its version.
-func (d Distrobox) Version(ctx context.Context) (Version, error) {
+func (d *Distrobox) Version(ctx context.Context) (Version, error) {
 	out, err := process.Output(ctx, d.Runner, process.Cmd{Name: d.bin(), Args: []string{"--version"}, Timeout: shortTimeout})
 	if err != nil {
 		return Version{}, fmt.Errorf("asking distrobox for its version: %w", err)
