@@ -30,8 +30,23 @@ type vertex struct {
 	step  hierarchy.Progress
 	shown bool // emitted
 	inner bool // BuildKit's own business, such as reading the Containerfile
-	out   *lines
 	log   stepLog
+
+	out, errs *lines // one each: what was cut off a line in one stream may continue after lines of the other
+}
+
+const stderrStream = 2 // as BuildKit numbers them
+
+func (v *vertex) stream(n int) *lines {
+	if n == stderrStream {
+		return v.errs
+	}
+	return v.out
+}
+
+func (v *vertex) flush() {
+	v.out.flush()
+	v.errs.flush()
 }
 
 func newSolveProgress(emit func(hierarchy.Progress)) *solveProgress {
@@ -43,12 +58,12 @@ func (p *solveProgress) add(s *bkclient.SolveStatus) {
 		p.addVertex(v)
 	}
 	for _, l := range s.Logs {
-		_, _ = p.vertex(l.Vertex).out.Write(l.Data)
+		_, _ = p.vertex(l.Vertex).stream(l.Stream).Write(l.Data)
 	}
 	// A vertex is complete in the status that brings its last lines.
 	for _, v := range s.Vertexes {
 		if v.Completed != nil {
-			p.vertex(v.Digest).out.flush()
+			p.vertex(v.Digest).flush()
 		}
 	}
 }
@@ -71,12 +86,13 @@ func (p *solveProgress) vertex(d digest.Digest) *vertex {
 	v := p.vertices[d]
 	if v == nil {
 		v = new(vertex)
-		v.out = newLines(func(line string) {
+		tell := func(line string) {
 			v.log.add(line)
 			if line != "" {
 				p.emit(hierarchy.Progress{Step: v.step.Step, Steps: v.step.Steps, Log: line})
 			}
-		})
+		}
+		v.out, v.errs = newLines(tell), newLines(tell)
 		p.vertices[d] = v
 	}
 	return v
@@ -99,7 +115,7 @@ func (v *vertex) name(name string) {
 func (p *solveProgress) failure(ref string, err error) error {
 	be := &hierarchy.BuildError{Ref: ref, Err: err}
 	if p.failed != nil {
-		p.failed.out.flush()
+		p.failed.flush()
 		be.Log = p.failed.log.String()
 		if !p.failed.inner {
 			be.Step = cutStep(p.failed.step.Title)

@@ -59,7 +59,9 @@ func TestSolveProgress(t *testing.T) {
 	}})
 	p.add(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{vertex("b", "[tools for 2/2] RUN [ -e /x ] && make", true, false, false, "")}})
 	p.add(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{log("b", "one\ntw")}})
-	p.add(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{log("b", "o\n\n 10%\r100%\nlast")}})
+	warning := log("b", "careful\n")
+	warning.Stream = 2
+	p.add(&bkclient.SolveStatus{Logs: []*bkclient.VertexLog{warning, log("b", "o\n\n 10%\r100%\nlast")}})
 	p.add(&bkclient.SolveStatus{Vertexes: []*bkclient.Vertex{
 		vertex("c", "[1/1] RUN other", true, true, false, "context canceled: context canceled"),
 		vertex("b", "[tools for 2/2] RUN [ -e /x ] && make", true, true, false, "exit code: 1"),
@@ -69,6 +71,7 @@ func TestSolveProgress(t *testing.T) {
 		hierarchy.Progress{Step: 1, Steps: 2, Title: "FROM base", Cached: true},
 		hierarchy.Progress{Step: 2, Steps: 2, Title: "RUN [ -e /x ] && make"},
 		hierarchy.Progress{Step: 2, Steps: 2, Log: "one"},
+		hierarchy.Progress{Step: 2, Steps: 2, Log: "careful"},
 		hierarchy.Progress{Step: 2, Steps: 2, Log: "two"},
 		hierarchy.Progress{Step: 2, Steps: 2, Log: "100%"},
 		hierarchy.Progress{Step: 1, Steps: 1, Title: "RUN other"},
@@ -77,7 +80,7 @@ func TestSolveProgress(t *testing.T) {
 	)
 	err := p.failure("x:1", errors.New("it failed"))
 	be, ok := errors.AsType[*hierarchy.BuildError](err)
-	if !ok || be.Ref != "x:1" || be.Step != "RUN [ -e /x ] && make" || be.Log != "one\ntwo\n\n100%\nlast" || be.Err.Error() != "it failed" {
+	if !ok || be.Ref != "x:1" || be.Step != "RUN [ -e /x ] && make" || be.Log != "one\ncareful\ntwo\n\n100%\nlast" || be.Err.Error() != "it failed" {
 		t.Errorf("%+v", be)
 	}
 }
