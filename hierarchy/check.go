@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // The grammars of names and tags are the distribution project's
@@ -23,12 +24,24 @@ func ParseManager(s string) (Manager, error) {
 	return "", fmt.Errorf("unknown manager %q", s)
 }
 
-// Metacharacter returns the first character of a value that a shell would not
-// take as itself. distrobox 1.x evaluates its command line in a shell, so no
-// such value may reach it.
-func Metacharacter(value string) (rune, bool) {
+// metacharacter returns the first character of a value that a shell would not
+// take as itself.
+func metacharacter(value string) (rune, bool) {
 	for _, r := range value {
-		if r < ' ' || r == 0x7f || strings.ContainsRune("`$;&|<>()'\"\\*?[]{}!#", r) {
+		if r < ' ' || r == 0x7f || strings.ContainsRune("`$;&|<>()'\"\\*?[]{}!#~", r) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+// Unsafe returns the first character of a value that a shell would touch in any
+// way, blanks among them. distrobox 1.x hands its command line to a shell,
+// unquoted, so no such value may reach it.
+func Unsafe(value string) (rune, bool) {
+	const safe = "@%+=:,./_-"
+	for _, r := range value {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(safe, r) {
 			return r, true
 		}
 	}
@@ -62,23 +75,57 @@ func checkRef(s string) string {
 	if s == "" || strings.ContainsAny(s, " \t\n") {
 		return fmt.Sprintf("%q is no image reference", s)
 	}
-	return checkPlain(s)
+	return checkPath(s)
+}
+
+func checkPath(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	if r, bad := metacharacter(s); bad {
+		return fmt.Sprintf("%q holds %q, which a shell would not take as itself", s, r)
+	}
+	return ""
 }
 
 func checkPlain(s string) string {
 	if s == "" {
 		return "is empty"
 	}
-	if r, bad := Metacharacter(s); bad {
-		return fmt.Sprintf("%q holds %q, which a shell would not take as itself", s, r)
+	if r, bad := Unsafe(s); bad {
+		return fmt.Sprintf("%q holds %q, which distrobox would hand to a shell", s, r)
 	}
 	return ""
 }
 
-// checkExpandable lets a value begin with ~ or $HOME, or name them after a colon
-// or an equals sign, as volumes and flags do.
+// checkExpandable lets a value, and each part of it between colons, begin with
+// ~, $HOME or ${HOME}.
 func checkExpandable(s string) string {
-	return checkPlain(strings.NewReplacer("$HOME", "HOME", "${HOME}", "HOME", "$USER", "USER", "${USER}", "USER").Replace(s))
+	for part := range strings.SplitSeq(s, ":") {
+		for _, home := range []string{"~", "$HOME", "${HOME}"} {
+			if rest, ok := strings.CutPrefix(part, home); ok && (rest == "" || rest[0] == '/') {
+				part = "/home" + rest
+				break
+			}
+		}
+		if problem := checkPlain(part); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// checkWords is for values that may be several words.
+func checkWords(s string) string {
+	for word := range strings.FieldsSeq(s) {
+		if problem := checkExpandable(word); problem != "" {
+			return problem
+		}
+	}
+	if strings.TrimSpace(s) == "" {
+		return "is empty"
+	}
+	return ""
 }
 
 func checkExportedBin(s string) string {

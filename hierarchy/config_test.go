@@ -214,6 +214,9 @@ func TestConfigErrors(t *testing.T) {
 		{"parent of another manager", entry("  manager: podman\n") + "- {name: fedora-python, path: fedora, enabled: true}\n", "is built from fedora-dev-base:latest, which is an image of podman"},
 		{"missing Containerfile", "- {name: nope, path: fedora, enabled: true}\n", "/c/ocisi.yaml:1:10: missing Containerfile: /c/fedora/Containerfile.nope does not exist"},
 		{"bad Containerfile", "- {name: bad, path: fedora, enabled: true}\n", "/c/fedora/Containerfile.bad:2:1: unknown instruction: RUNN"},
+		{"user in a volume", entry("  box: {volumes: [\"/srv/$USER:/x\"]}\n"), "holds '$', which distrobox would hand to a shell"},
+		{"blank in a volume", entry("  box: {volumes: [\"/srv/a b:/x\"]}\n"), "holds ' ', which distrobox would hand to a shell"},
+		{"home in the path", "- {name: a, path: ~/x, enabled: true}\n", "path \"~/x\" holds '~'"},
 		{"undeclared argument", entry("  args: {ZIG: 1}\n"), ":4:10: argument ZIG is not declared in Containerfile.fedora-dev-base\n    args: {ZIG: 1}\n           ^"},
 	} {
 		cfg, err := hierarchy.ParseConfig("/c/ocisi.yaml", []byte(c.text))

@@ -247,7 +247,7 @@ func (d *decoder) entry(n ast.Node) Entry {
 	e := Entry{Tag: "latest", pos: d.position(d.resolve(n))}
 	e.keys = d.mapping(n, "an image", fields{
 		"name":      d.text(&e.Name, "name", checkName),
-		"path":      d.text(&e.Path, "path", checkPlain),
+		"path":      d.text(&e.Path, "path", checkPath),
 		"enabled":   d.boolean("enabled", func(b bool) { e.Enabled = b }),
 		"tag":       d.text(&e.Tag, "tag", checkTag),
 		"manager":   d.manager(&e.Manager),
@@ -289,9 +289,9 @@ func (d *decoder) box(n ast.Node) *Box {
 		"exported_bins":       d.texts(&b.ExportedBins, "exported_bins", checkExportedBin),
 		"exported_apps":       d.texts(&b.ExportedApps, "exported_apps", checkPlain),
 		"exported_bins_path":  d.text(&b.ExportedBinsPath, "exported_bins_path", checkExpandable),
-		"additional_packages": d.texts(&b.AdditionalPackages, "additional_packages", checkPlain),
+		"additional_packages": d.texts(&b.AdditionalPackages, "additional_packages", checkWords),
 		"init_hooks":          d.texts(&b.InitHooks, "init_hooks", checkLine),
-		"additional_flags":    d.texts(&b.AdditionalFlags, "additional_flags", checkExpandable),
+		"additional_flags":    d.texts(&b.AdditionalFlags, "additional_flags", checkWords),
 	})
 	return &b
 }

@@ -110,7 +110,7 @@ func (g *Graph) names() []string {
 // which images they are built from, and orders them. All that is wrong is
 // reported, each a *ConfigError, joined.
 func (c *Config) Graph(h Host) (*Graph, error) {
-	r := &resolver{config: c, host: h, known: c.known(h.Manager), byKey: map[Key]int{}}
+	r := &resolver{config: c, host: h, known: c.known(h.Manager), byKey: map[Key]int{}, unread: map[Key]bool{}}
 	for _, e := range c.Entries {
 		if e.Enabled {
 			r.add(e)
@@ -156,6 +156,7 @@ type resolver struct {
 	known  known
 	nodes  []node
 	byKey  map[Key]int
+	unread map[Key]bool // images whose Containerfile has been reported
 	errs   []error
 }
 
@@ -201,6 +202,7 @@ func (r *resolver) add(e Entry) {
 	}
 	n := node{image: im, entry: e}
 	if !r.read(&n) {
+		r.unread[Key{im.Manager, im.Manager.StoreRef(im.Ref())}] = true
 		return
 	}
 	r.byKey[Key{im.Manager, im.Manager.StoreRef(im.Ref())}] = len(r.nodes)

@@ -18,6 +18,9 @@ func (r *resolver) link(n *node) {
 			n.image.Parents = append(n.image.Parents, Need{Ref: read.Ref, As: r.nodes[i].image.Ref(), Line: read.Line})
 			continue
 		}
+		if r.unread[Key{m, m.StoreRef(read.Ref)}] {
+			continue // one error is enough
+		}
 		if problem, advice := r.unmanaged(n, read.Ref); problem != "" {
 			r.failNeed(n, read, problem, advice)
 			continue

@@ -7,6 +7,6 @@ if ! command -v shellcheck > /dev/null; then
 	[ -n "$(ls /var/lib/apt/lists/*_Packages* 2> /dev/null)" ] || apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends shellcheck > /dev/null
 fi
-mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!/(usr/bin/env )?(/bin/)?(ba)?sh')
+mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!(/usr/bin/env |/bin/|/usr/bin/)(ba)?sh')
 shellcheck -x "${scripts[@]}"
 echo "shellcheck: ${#scripts[@]} scripts"
