@@ -72,6 +72,9 @@ func (d *Distrobox) exports(b hierarchy.Box) ([]exported, error) {
 	}
 	w.plain("exported_bins_path", path)
 	var all []exported
+	if len(b.ExportedBins) > 0 { // distrobox 1.4 does not make it
+		all = append(all, exported{path, []string{"mkdir", "-p", path}})
+	}
 	for _, bin := range b.ExportedBins {
 		w.plain("exported_bins", bin)
 		if !strings.HasPrefix(bin, "/") {

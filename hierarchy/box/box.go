@@ -128,6 +128,15 @@ func (d *Distrobox) Remove(ctx context.Context, eng Engine, name string) error {
 	return nil
 }
 
+// Find returns the box that a spec is for, or false when there is none. The
+// boxes of root's podman are looked up in root's store, with sudo.
+func (d *Distrobox) Find(ctx context.Context, eng Engine, s Spec) (hierarchy.StoredBox, bool, error) {
+	if s.rootful() {
+		eng = rootStore{d}
+	}
+	return eng.Container(ctx, s.Box.Name)
+}
+
 // isBox reports whether a container was made by distrobox or by ocisi.
 func isBox(c hierarchy.StoredBox) bool {
 	return c.Labels[hierarchy.LabelBox] != "" || c.Labels["manager"] == "distrobox"

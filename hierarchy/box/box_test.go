@@ -265,6 +265,7 @@ func TestExports(t *testing.T) {
 	}
 	want := []string{
 		"rename tool tool.ocisi-old", "create tool", "enter tool true", "remove tool.ocisi-old",
+		"enter tool mkdir -p /var/home/dev/.local/bin",
 		"enter tool distrobox-export --bin /usr/bin/zls --export-path /var/home/dev/.local/bin",
 		"enter tool distrobox-export --app code",
 	}
