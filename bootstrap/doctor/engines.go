@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -37,6 +39,8 @@ func dockerEngine(ctx context.Context, f Facts) Result {
 		return ok(describe(docker))
 	case !systemWide(docker):
 		return fault(docker.Wanted, docker.Err.Error(), "docker context ls")
+	case errors.Is(docker.Err, fs.ErrPermission):
+		return fault(docker.Wanted, "you may not open its socket; the group decides, see below")
 	case f.Host.Socket(dockerSocket):
 		return fault(docker.Wanted, docker.Err.Error(), "docker version")
 	case f.Host.Exists("/usr/lib/systemd/system/docker.socket"):

@@ -10,12 +10,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// Image returns the image of a full name, or false when the store has none. It
-// is Inspect under the name that package box asks by.
-func (e *Engine) Image(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {
-	return e.Inspect(ctx, full)
-}
-
 // Container returns the container of exactly this name, or false when there is
 // none. Its Image is empty when the engine remembers only an ID.
 func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
@@ -37,7 +31,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		Running: in.State != nil && in.State.Running,
 	}
 	if in.Config != nil {
-		b.Labels = in.Config.Labels
+		b.Labels = decoded(in.Config.Labels)
 		if !isID(in.Config.Image, b.ImageID) {
 			b.Image = hierarchy.FullRef(in.Config.Image)
 		}

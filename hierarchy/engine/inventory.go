@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -88,7 +90,7 @@ func (e *Engine) boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 	eg.SetLimit(parallel)
 	for i, c := range list {
 		boxes[i] = hierarchy.StoredBox{
-			ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: c.Labels, Running: c.State == "running",
+			ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: decoded(c.Labels), Running: c.State == "running",
 		}
 		eg.Go(func() (err error) {
 			boxes[i].Image, err = e.createdFrom(ctx, c)
@@ -96,6 +98,18 @@ func (e *Engine) boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 		})
 	}
 	return boxes, eg.Wait()
+}
+
+// decoded returns labels with ocisi's own as they were before they were
+// percent-encoded, to pass through distrobox's shell.
+func decoded(labels map[string]string) map[string]string {
+	out := maps.Clone(labels)
+	for key, value := range out {
+		if plain, err := url.PathUnescape(value); err == nil && strings.HasPrefix(key, "ocisi.") {
+			out[key] = plain
+		}
+	}
+	return out
 }
 
 // isOwn reports whether ocisi made a container. Only the labels of boxes tell:

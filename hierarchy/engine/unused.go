@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 )
 
@@ -93,15 +94,17 @@ func isLeft(c container.Summary) bool {
 	return ended && !box && !toolbox && !isOwn(c.Labels)
 }
 
-// spare returns the IDs of the images that are not used, not kept, and not what
-// a kept one is built on: an image whose layers begin with the other's.
+// spare returns the IDs of the images that are not used, not kept, not ocisi's
+// (another config may want them), and not what a kept one is built on: an image
+// whose layers begin with the other's.
 func spare(images []image.Summary, stored []layers.Image, used, keep map[string]bool) map[string]bool {
 	var kept [][]layers.Layer
 	gone := make(map[string]bool)
 	for i, im := range images {
 		id := stored[i].Ref
 		switch {
-		case slices.ContainsFunc(fullRefs(im.RepoTags), func(ref string) bool { return keep[ref] }):
+		case im.Labels[hierarchy.LabelImage] != "",
+			slices.ContainsFunc(fullRefs(im.RepoTags), func(ref string) bool { return keep[ref] }):
 			kept = append(kept, stored[i].Layers)
 		case !used[id]:
 			gone[id] = true

@@ -137,6 +137,8 @@ func boxStep(im hierarchy.Image, store index) Step {
 	}
 	old, ok := store.boxes[im.Box.Name]
 	switch {
+	case im.Box.Root && im.Manager == hierarchy.Podman:
+		s.Action, s.Reason = Recreate, "root's box: if it is not there, or its image or its spec changed"
 	case !ok:
 		s.Action, s.Reason = Create, "box does not exist"
 	case old.Labels[hierarchy.LabelBox] == "":
@@ -148,17 +150,19 @@ func boxStep(im hierarchy.Image, store index) Step {
 }
 
 // Clean plans the removal of what ocisi made and the config does not want: boxes
-// and images that are no longer in it or disabled, and the names of images
-// that only serve as parents. file is the config's path; what other configs
-// made stays, and so does what bears no label of ours.
-func Clean(g *hierarchy.Graph, stores Stores, file string) Plan {
+// and images that are no longer in it or disabled; with boxless, also images
+// that no box is made from. file is the config's path; what other configs made
+// stays, and so does what bears no label of ours.
+func Clean(g *hierarchy.Graph, stores Stores, file string, boxless bool) Plan {
 	wanted := map[Target]string{}
 	for _, im := range g.Images {
 		t := Target{Image, im.Manager, im.Ref()}
-		wanted[t] = "parent"
+		wanted[t] = "kept"
+		if boxless && im.Box == nil {
+			wanted[t] = "boxless"
+		}
 		if im.Box != nil {
-			wanted[t] = "box"
-			wanted[Target{Box, im.Manager, im.Box.Name}] = "box"
+			wanted[Target{Box, im.Manager, im.Box.Name}] = "kept"
 		}
 	}
 	var p Plan
@@ -198,9 +202,9 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, b
 		t := Target{Image, store.Manager, ref}
 		s := Step{Target: t, Action: Remove, Bytes: im.Size}
 		switch wanted[t] {
-		case "box":
+		case "kept":
 			continue
-		case "parent":
+		case "boxless":
 			s.Reason = "no box is made from it; its layers stay while an image uses them"
 		default:
 			s.Reason = "image is not in the config or disabled"

@@ -108,7 +108,11 @@ func TestForeignBoxIsRefused(t *testing.T) {
 }
 
 func TestClean(t *testing.T) {
-	p := plan.Clean(graph(), stores(map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelConfig: "/c.yaml"}), "/c.yaml")
+	all := stores(map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelConfig: "/c.yaml"})
+	if got, want := text(plan.Clean(graph(), all, "/c.yaml", false)), "remove docker box zigbox\nremove docker image zig:1 <box zigbox\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	p := plan.Clean(graph(), all, "/c.yaml", true)
 	want := `remove docker box zigbox
 remove docker image zig:1 <box zigbox
 remove docker image go:1 <box zigbox

@@ -17,6 +17,7 @@ import (
 type cleanOptions struct {
 	env        Env
 	globals    *globals
+	boxless    bool
 	skipPodman bool
 	yes        bool
 	dryRun     bool
@@ -28,14 +29,17 @@ func newClean(env Env, g *globals) *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what ocisi made and the config does not need",
 		Long: `Remove boxes and images that ocisi made from this config and that are no longer in
-it, or disabled, and the names of images that no box is made from. Their layers
-stay for as long as an image uses them, so the names cost nothing.
+it, or disabled.
+
+Images that only serve as parents stay: their layers are those of their children,
+so they cost nothing, and without them the next build begins anew.
 
 Nothing that ocisi did not make is touched. Homes are never removed.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
+	f.BoolVar(&o.boxless, "boxless", false, "also remove images that no box is made from, as ocisictl did")
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before a box is removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be removed, and stop")
@@ -51,16 +55,11 @@ func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	release, err := o.env.lock()
+	env, log, end, err := o.env.begin("clean", o.globals.verbose, o.dryRun)
 	if err != nil {
 		return err
 	}
-	defer release()
-	env, log, err := o.env.openLog("clean", o.globals.verbose)
-	if err != nil {
-		return err
-	}
-	defer log.close()
+	defer end()
 	managers := env.available(cmd.Context(), l.config.Managers())
 	if o.skipPodman {
 		managers = slices.DeleteFunc(managers, func(m hierarchy.Manager) bool { return m == hierarchy.Podman })
@@ -92,7 +91,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
-	p := plan.Clean(g, stores, s.config)
+	p := plan.Clean(g, stores, s.config, o.boxless)
 	if len(p.Steps) == 0 {
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err
@@ -108,7 +107,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	}
 	start := o.env.Now()
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
-	o.env.failures(results)
+	o.env.failures(results, s.config)
 	o.env.summary(results, o.env.Now().Sub(start))
 	for _, r := range results {
 		if r.State != apply.Done {

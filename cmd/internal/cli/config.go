@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -22,8 +23,9 @@ func (e *noConfigError) Error() string { return "no config: " + e.path + " does 
 
 // loaded is a config file with all that the environment adds.
 type loaded struct {
-	config *hierarchy.Config
-	jobs   int
+	config   *hierarchy.Config
+	jobs     int
+	warnings []box.Warning // of distrobox.ini, about what is lost
 }
 
 // configPath returns the absolute path of the config: -f, else OCISI_FILE, else
@@ -75,10 +77,16 @@ func (env Env) load(file string, flags *pflag.FlagSet) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := env.addBoxes(cfg); err != nil {
+	warnings, err := env.addBoxes(cfg)
+	if err != nil {
 		return nil, err
 	}
-	return env.settle(cfg, flags)
+	l, err := env.settle(cfg, flags)
+	if err != nil {
+		return nil, err
+	}
+	l.warnings = slices.DeleteFunc(warnings, func(w box.Warning) bool { return w.Note })
+	return l, nil
 }
 
 // settle applies the settings: flag, then OCISI_* in the environment, then the
@@ -143,28 +151,25 @@ func (env Env) manager(setting string) (hierarchy.Manager, error) {
 }
 
 // addBoxes fills boxes that have no box: key from distrobox.ini.
-func (env Env) addBoxes(cfg *hierarchy.Config) error {
+func (env Env) addBoxes(cfg *hierarchy.Config) ([]box.Warning, error) {
 	path := filepath.Join(filepath.Dir(cfg.File), "distrobox.ini")
 	data, err := env.readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	boxes, warnings, err := box.ReadINI(strings.NewReader(string(data)), path, env.Getenv)
 	if err != nil {
-		return err
-	}
-	for _, w := range warnings {
-		fmt.Fprintf(env.Stderr, "ocisi: warning: %s\n", w)
+		return nil, err
 	}
 	for i, e := range cfg.Entries {
 		if b, ok := boxes[e.BoxName()]; ok && e.Box == nil && e.HasBox() {
 			cfg.Entries[i].Box = &b
 		}
 	}
-	return nil
+	return warnings, nil
 }
 
 // graph resolves the enabled images, or those of the names and what they need.

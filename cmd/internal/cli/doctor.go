@@ -12,6 +12,7 @@ import (
 	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
 	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 )
 
 type doctorOptions struct {
@@ -98,6 +99,9 @@ func (env Env) diagnose(ctx context.Context, m hierarchy.Manager, wanted map[hie
 		// then can it be out of reach for want of a permission.
 		d.Installed = d.Installed || errors.Is(err, fs.ErrPermission)
 		d.Err = err
+		if e, ok := errors.AsType[*engine.UnreachableError](err); ok {
+			d.Endpoint = e.Endpoint
+		}
 		return d
 	}
 	d.Installed = true

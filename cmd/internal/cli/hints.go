@@ -83,9 +83,6 @@ func hintForStep(err error) string {
 	if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
 		return "'ocisi list --all' shows the names"
 	}
-	if e, ok := errors.AsType[*missingParentError](err); ok {
-		return "build it: ocisi process " + e.parent
-	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
 	}

@@ -121,8 +121,11 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 	if o.json {
 		return writeJSON(o.env.Stdout, reports)
 	}
-	for _, r := range reports {
-		for _, im := range r.Images {
+	for i, r := range reports {
+		for j, im := range r.Images {
+			if i+j > 0 {
+				fmt.Fprintln(o.env.Stdout)
+			}
 			fmt.Fprintf(o.env.Stdout, "%s - %s\n", r.Manager, hierarchy.FamiliarRef(im.Ref))
 			var rows [][]string
 			for _, layer := range im.Layers {
@@ -135,7 +138,6 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 			if err := table(o.env.Stdout, rows); err != nil {
 				return err
 			}
-			fmt.Fprintln(o.env.Stdout)
 		}
 	}
 	return sharingText(o.env.Stdout, reports)

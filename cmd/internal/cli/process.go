@@ -96,18 +96,14 @@ func (r *processRun) run(ctx context.Context) (err error) {
 		_, err := fmt.Fprintln(r.env.Stdout, "nothing to do: no image is enabled in "+r.loaded.config.File)
 		return err
 	}
-	if !r.dryRun {
-		release, err := r.env.lock()
-		if err != nil {
-			return err
-		}
-		defer release()
-	}
-	env, log, err := r.env.openLog(r.verb, r.verbose)
+	env, log, end, err := r.env.begin(r.verb, r.verbose, r.dryRun)
 	if err != nil {
 		return err
 	}
-	defer log.close()
+	defer end()
+	for _, w := range r.loaded.warnings {
+		fmt.Fprintf(r.env.Stderr, "ocisi: warning: %s\n", w)
+	}
 	// An engine that nothing is wanted from need not be there.
 	r.all = r.all.Of(r.wanted.Managers())
 	s, err := env.open(ctx, r.wanted.Managers(), r.loaded.config.File, log.log)
@@ -134,7 +130,7 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	}
 	start := r.env.Now()
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
-	r.env.failures(results)
+	r.env.failures(results, r.loaded.config.File)
 	r.env.summary(results, r.env.Now().Sub(start))
 	if ctx.Err() != nil {
 		return errFailed

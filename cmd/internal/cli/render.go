@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -94,7 +95,7 @@ func (p *progress) show(e apply.Event) {
 	case apply.Done:
 		p.done(name, e.Result)
 	case apply.Failed:
-		p.line(name, p.colours.red, "failed", oneLine(e.Result.Err.Error()))
+		p.line(name, p.colours.red, "failed", oneLine(brief(e.Result)))
 	case apply.Skipped:
 		p.line(name, p.colours.yellow, "skipped", oneLine(e.Result.Err.Error()))
 	}
@@ -124,19 +125,28 @@ func (p *progress) working(name string, pr hierarchy.Progress) {
 		}
 		return
 	}
-	word := "step"
+	word := ""
 	if pr.Steps > 0 {
 		word = fmt.Sprintf("%d/%d", pr.Step, pr.Steps)
 	}
-	title := oneLine(pr.Title)
+	// BuildKit says docker.io of every name without a registry, a managed image's too.
+	title := strings.Replace(oneLine(pr.Title), "FROM docker.io/library/", "FROM ", 1)
 	if pr.Cached {
 		title = "cached: " + title
-		if !p.verbose { // a run with nothing to do is not worth a screen
-			p.log.printf("%s %s %s", name, word, title)
-			return
-		}
+	}
+	// A run with nothing to do is not worth a screen.
+	if !p.verbose && (pr.Cached || pr.Steps > 0 && !works(title)) {
+		p.log.printf("%s %s %s", name, word, title)
+		return
 	}
 	p.line(name, "", word, title)
+}
+
+// works reports whether an instruction takes time; the others, like LABEL, only
+// change the image's config.
+func works(instruction string) bool {
+	word, _, _ := strings.Cut(instruction, " ")
+	return slices.Contains([]string{"FROM", "RUN", "COPY", "ADD"}, strings.ToUpper(word))
 }
 
 func (p *progress) line(name, colour, word, detail string) {
@@ -160,7 +170,7 @@ func cut(s string, width int) string {
 
 // failures writes, for each step that failed, all that is known: the log of
 // the step that failed in full, the error, and what to do.
-func (env Env) failures(results []apply.Result) {
+func (env Env) failures(results []apply.Result, config string) {
 	c := env.colours()
 	for _, r := range results {
 		if r.State != apply.Failed {
@@ -172,18 +182,32 @@ func (env Env) failures(results []apply.Result) {
 				fmt.Fprintf(env.Stderr, "  | %s\n", strings.TrimSuffix(line, "\n"))
 			}
 		}
-		fmt.Fprintf(env.Stderr, "ocisi: %s %s: %v\n", r.Step.Kind, r.Step.Name, r.Err)
-		if h := cmp.Or(hint(r.Err), buildHint(r)); h != "" {
+		fmt.Fprintf(env.Stderr, "ocisi: %s %s: %s\n", r.Step.Kind, r.Step.Name, brief(r))
+		if h := cmp.Or(hint(r.Err), env.buildHint(r, config)); h != "" {
 			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
 		}
 	}
 }
 
-func buildHint(r apply.Result) string {
+// brief is a step's error without what its name says already, and without more
+// of a long command than tells which one it is.
+func brief(r apply.Result) string {
+	if be, ok := errors.AsType[*hierarchy.BuildError](r.Err); ok && be.Step != "" {
+		reason := strings.ReplaceAll(oneLine(be.Err.Error()), oneLine(be.Step), "…")
+		return cut(oneLine(be.Step), stepWidth) + ": " + cut(reason, 3*stepWidth)
+	}
+	return strings.TrimPrefix(r.Err.Error(), string(r.Step.Kind)+" "+r.Step.Name+": ")
+}
+
+func (env Env) buildHint(r apply.Result, config string) string {
 	if r.Step.Kind != plan.Image {
 		return ""
 	}
-	return fmt.Sprintf("edit %s, then: ocisi process %s", r.Step.Wanted.Containerfile, r.Step.Wanted.Name)
+	command := "ocisi"
+	if config != env.configPath("") {
+		command += " -f " + config
+	}
+	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, command, r.Step.Wanted.Name)
 }
 
 // summary writes one line: what was done, what failed, what was not tried.

@@ -45,6 +45,24 @@ func (env Env) openLog(verb string, verbose bool) (Env, *runLog, error) {
 	return env, l, nil
 }
 
+// begin takes the lock and begins a run log. A dry run changes nothing: it needs
+// no lock and leaves no log.
+func (env Env) begin(verb string, verbose, dryRun bool) (Env, *runLog, func(), error) {
+	if dryRun {
+		return env, &runLog{}, func() {}, nil
+	}
+	release, err := env.lock()
+	if err != nil {
+		return env, nil, nil, err
+	}
+	env, log, err := env.openLog(verb, verbose)
+	if err != nil {
+		release()
+		return env, nil, nil, err
+	}
+	return env, log, func() { log.close(); release() }, nil
+}
+
 // printf adds a line. A log that cannot be written is no reason to stop.
 func (l *runLog) printf(format string, args ...any) {
 	fmt.Fprintf(l.file, format+"\n", args...)

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -101,52 +100,31 @@ func (s *session) Pull(ctx context.Context, m hierarchy.Manager, ref string, emi
 	return s.engines[m].Pull(ctx, ref, emit)
 }
 
-// missingParentError says that an image cannot be built because a managed image
-// that it is built from is not in the store; no registry is asked for it.
-type missingParentError struct {
-	image, parent string
-	manager       hierarchy.Manager
-}
-
-func (e *missingParentError) Error() string {
-	return fmt.Sprintf("%s is built from %s, and %s has no image of that name", e.image, e.parent, e.manager)
-}
-
 // Build implements apply.Builder.
 func (s *session) Build(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (string, error) {
-	e := s.engines[im.Manager]
-	for _, p := range im.Parents {
-		_, found, err := e.Inspect(ctx, im.Manager.StoreRef(p.As))
-		if err != nil {
-			return "", err
-		}
-		if !found {
-			return "", &missingParentError{image: im.Ref(), parent: p.As, manager: im.Manager}
-		}
-	}
 	r, err := im.Recipe(s.env.Files, s.config)
 	if err != nil {
 		return "", err
 	}
-	return e.Build(ctx, r, emit)
+	return s.engines[im.Manager].Build(ctx, r, emit)
 }
 
 // Box implements apply.Boxer.
 func (s *session) Box(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (plan.Action, error) {
 	e := s.engines[im.Manager]
-	before, was, err := e.Container(ctx, im.Box.Name)
-	if err != nil {
-		return "", err
-	}
 	spec := box.Spec{
 		Manager: im.Manager, Box: *im.Box,
 		Image:  im.Manager.StoreRef(im.Ref()),
 		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version},
 	}
+	before, was, err := s.boxes.Find(ctx, e, spec)
+	if err != nil {
+		return "", err
+	}
 	if err := s.boxes.Replace(ctx, e, spec, emit); err != nil {
 		return "", err
 	}
-	after, _, err := e.Container(ctx, im.Box.Name)
+	after, _, err := s.boxes.Find(ctx, e, spec)
 	switch {
 	case err != nil:
 		return "", err
