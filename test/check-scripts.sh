@@ -1,12 +1,11 @@
 #!/bin/bash
-# shellcheck.sh - check every script of the project; installs shellcheck when it
-# is missing.
+# Check every script of the project; install the checker when it is missing.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/.."
 if ! command -v shellcheck > /dev/null; then
 	[ -n "$(ls /var/lib/apt/lists/*_Packages* 2> /dev/null)" ] || apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends shellcheck > /dev/null
 fi
 mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!(/usr/bin/env |/bin/|/usr/bin/)(ba)?sh')
-shellcheck -x "${scripts[@]}"
+shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 echo "shellcheck: ${#scripts[@]} scripts"
