@@ -56,18 +56,27 @@ func TestStories(t *testing.T) {
 	t.Run("once", func(t *testing.T) { on.tell(t, &alone, "once", "") })
 }
 
-// TestBoxes runs the tests of package box, which need an engine, in the machine.
-func TestBoxes(t *testing.T) {
+// TestPackages runs the tests of packages that need an engine, in the machine.
+func TestPackages(t *testing.T) {
 	on := machine{flag.Lookup("suite").Value.String()}
-	program := filepath.Join(t.TempDir(), "box.test")
-	if err := goBuild(t.Context(), "test", "-c", "-tags", "e2e", "-o", program, "./hierarchy/box"); err != nil {
+	for _, pkg := range []string{"engine", "box"} {
+		t.Run(pkg, func(t *testing.T) { on.test(t, pkg) })
+	}
+}
+
+func (on machine) test(t *testing.T, pkg string) {
+	program := filepath.Join(t.TempDir(), pkg+".test")
+	if err := goBuild(t.Context(), "test", "-c", "-tags", "e2e", "-o", program, "./hierarchy/"+pkg); err != nil {
 		t.Fatal(err)
 	}
 	if err := on.host(t.Context(), nil, io.Discard, os.Stderr, "install", on.suite, program); err != nil {
 		t.Fatal(err)
 	}
+	if err := on.script(t.Context(), nil, reset); err != nil {
+		t.Fatal(err)
+	}
 	out := &strings.Builder{}
-	err := on.host(t.Context(), nil, out, out, "as", on.suite, "box.test", "-test.v", "-test.run=^TestReal", "-test.timeout=10m")
+	err := on.host(t.Context(), nil, out, out, "as", on.suite, pkg+".test", "-test.v", "-test.run=^(TestReal|TestE2E)", "-test.timeout=10m")
 	t.Log(out)
 	if err != nil {
 		t.Error(err)
