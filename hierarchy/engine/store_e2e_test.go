@@ -150,7 +150,11 @@ func TestE2EPrune(t *testing.T) {
 		kept, parent, loose := w.name("kept"), w.name("keptparent"), w.name("loose")
 		w.build(w.recipe(parent, base, "RUN echo parent > /n"))
 		w.build(w.recipe(kept, w.local(parent), "RUN echo kept > /n"))
-		w.build(w.recipe(loose, base, "RUN head -c 4000000 /dev/urandom > /loose"))
+		// What another config of ocisi's may want is not loose.
+		w.build(w.recipe(w.name("another"), base, "RUN echo another > /n"))
+		others := w.recipe(loose, base, "RUN head -c 4000000 /dev/urandom > /loose")
+		others.Labels = nil
+		w.build(others)
 		w.container("ended", loose, "sh", "-c", "echo x > /x")
 		w.container("box", "--label", "manager=distrobox", kept, "true")
 		eventually(t, "both have ended", func() bool {
