@@ -72,6 +72,7 @@ func stores(boxLabels map[string]string) plan.Stores {
 		}, Boxes: []hierarchy.StoredBox{
 			{Name: "gobox", Labels: boxLabels},
 			{Name: "zigbox", Labels: map[string]string{hierarchy.LabelBox: "zigbox", hierarchy.LabelConfig: "/c.yaml"}},
+			{Name: "gobox.ocisi-old", Labels: map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelConfig: "/c.yaml"}},
 			{Name: "foreign", Labels: map[string]string{"manager": "distrobox"}},
 			{Name: "other", Labels: map[string]string{hierarchy.LabelBox: "other", hierarchy.LabelConfig: "/other.yaml"}},
 		}},
