@@ -138,10 +138,11 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if r.clean {
 		s.removeSuperseded(ctx)
 	}
-	if err := r.report(ctx, s); err != nil {
+	// After a failure, what to do about it is the last thing on the screen.
+	if err := r.outcome(results, log); err != nil {
 		return err
 	}
-	return r.outcome(results, log)
+	return r.report(ctx, s)
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
