@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
@@ -96,6 +97,8 @@ func unreachableHint(e *engine.UnreachableError) string {
 	switch {
 	case e.Manager == hierarchy.Docker && errors.Is(e.Err, fs.ErrPermission):
 		return `you may not use docker's socket: sudo usermod -aG docker "$USER", then log out and in; 'ocisi doctor' tells which step is missing`
+	case e.Manager == hierarchy.Docker && !strings.HasSuffix(e.Endpoint, "/run/docker.sock"):
+		return "that is what DOCKER_HOST or docker's context says: docker context ls"
 	case e.Manager == hierarchy.Docker:
 		return "start it: sudo systemctl start docker.socket; or use podman: set manager: podman in the config"
 	}
