@@ -13,7 +13,7 @@ test-unit:
 	GORACE=atexit_sleep_ms=0 go test -race ./...
 
 test-e2e: ## the stories on the real engines of SUITE
-	go test -tags e2e -count 1 -timeout 45m ./test/e2e -suite $(SUITE)
+	cd test/e2e && go test -tags e2e -count 1 -timeout 45m -suite $(SUITE)
 
 test-matrix: ## the same on the older suites
 	$(MAKE) test-e2e SUITE=trixie && $(MAKE) test-e2e SUITE=bookworm
