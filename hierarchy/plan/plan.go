@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -191,6 +192,7 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, file string) []
 // that another is built on.
 func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, boxes []Step) []Step {
 	var steps []Step
+	children := map[string][]Target{} // by their parent's reference
 	for _, im := range store.Images {
 		ref := im.Labels[hierarchy.LabelImage]
 		if ref == "" || im.Labels[hierarchy.LabelConfig] != file {
@@ -215,8 +217,21 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, b
 			s.Needs = append(s.Needs, b.Target)
 		}
 		steps = append(steps, s)
+		parent := im.Labels[hierarchy.LabelParent]
+		children[parent] = append(children[parent], t)
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return int(b.Bytes - a.Bytes) })
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	// A step needs only steps before it, whatever the labels say: they may have
+	// been inherited from a base.
+	before := map[Target]bool{}
+	for i, s := range steps {
+		for _, child := range children[s.Name] {
+			if before[child] {
+				steps[i].Needs = append(steps[i].Needs, child)
+			}
+		}
+		before[s.Target] = true
+	}
 	return steps
 }
 

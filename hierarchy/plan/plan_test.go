@@ -60,11 +60,16 @@ func stores(boxLabels map[string]string) plan.Stores {
 	own := func(ref string) map[string]string {
 		return map[string]string{hierarchy.LabelImage: ref, hierarchy.LabelConfig: "/c.yaml"}
 	}
+	child := func(ref, parent string) map[string]string {
+		labels := own(ref)
+		labels[hierarchy.LabelParent] = parent
+		return labels
+	}
 	return plan.Stores{
 		hierarchy.Docker: {Manager: hierarchy.Docker, Images: []hierarchy.StoredImage{
 			{Refs: []string{"ghcr.io/x/base:1"}},
 			{Refs: []string{"docker.io/library/tools:1"}, Labels: own("tools:1"), Size: 10},
-			{Refs: []string{"docker.io/library/go:1"}, Labels: own("go:1"), Size: 20},
+			{Refs: []string{"docker.io/library/go:1"}, Labels: child("go:1", "tools:1"), Size: 20},
 			{Refs: []string{"docker.io/library/go-dx:1"}, Labels: own("go-dx:1"), Size: 30},
 			{Refs: []string{"docker.io/library/zig:1"}, Labels: own("zig:1"), Size: 40},
 			{Refs: []string{"docker.io/library/users:1"}, Labels: own("go:1"), Size: 50}, // built on ours: inherits its labels
@@ -117,7 +122,7 @@ func TestClean(t *testing.T) {
 	want := `remove docker box zigbox
 remove docker image zig:1 <box zigbox
 remove docker image go:1 <box zigbox
-remove docker image tools:1 <box zigbox
+remove docker image tools:1 <box zigbox <image go:1
 `
 	if got := text(p); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

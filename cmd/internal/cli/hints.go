@@ -84,6 +84,9 @@ func hintForStep(err error) string {
 	if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
 		return "'ocisi list --all' shows the names"
 	}
+	if e, ok := errors.AsType[*engine.MissingError](err); ok {
+		return "somebody removed it meanwhile; 'ocisi process' builds it again, then " + e.Ref
+	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
 	}
