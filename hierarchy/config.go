@@ -105,16 +105,21 @@ func (d *decoder) syntax(err error) error {
 	return d.errorAt(Position{d.config.File, p.Line, p.Column}, "not YAML: "+e.GetMessage(), "")
 }
 
-// checkDuplicates reports images of the same identity, and enabled boxes of
-// the same name.
+func (d *decoder) secondImage(e Entry, first Position) *ConfigError {
+	return d.errorAt(e.at("name"), "a second image "+e.Ref()+"; the first is in line "+itoa(first.Line),
+		"give one of them another tag or another manager, or remove it")
+}
+
+// checkDuplicates reports images of the same identity, as far as the file alone
+// tells, and enabled boxes of the same name. Graph knows the managers that the
+// file leaves out, and looks again.
 func (c *Config) checkDuplicates(d *decoder) {
 	images := map[string]Position{}
 	boxes := map[string]Position{}
 	for _, e := range c.Entries {
 		key := string(e.Manager) + " " + e.Ref()
 		if first, ok := images[key]; ok {
-			d.errs = append(d.errs, d.errorAt(e.at("name"), "a second image "+e.Ref()+"; the first is in line "+itoa(first.Line),
-				"give one of them another tag or another manager, or remove it"))
+			d.errs = append(d.errs, d.secondImage(e, first))
 			continue
 		}
 		images[key] = e.at("name")

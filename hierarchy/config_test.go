@@ -189,6 +189,8 @@ func TestConfigErrors(t *testing.T) {
 		{"two documents", "- {name: a, path: p, enabled: false}\n---\n- {name: b, path: p, enabled: false}\n", ":3:1: a second YAML document"},
 		{"not YAML", "- name: [a\n", ":1:9: not YAML: sequence end token ']' not found"},
 		{"duplicate", entry("") + entry(""), ":4:9: a second image fedora-dev-base:latest; the first is in line 1"},
+		{"duplicate by the default manager", entry("") + entry("  manager: docker\n"), ":4:9: a second image fedora-dev-base:latest; the first is in line 1"},
+		{"duplicate by docker's names", entry("") + "- {name: docker.io/library/fedora-dev-base, path: fedora, enabled: true}\n", ":4:10: a second image docker.io/library/fedora-dev-base:latest; the first is in line 1"},
 		{"duplicate box", entry("") + "- name: fedora-dev-base-dx\n  path: fedora\n  enabled: true\n- name: fedora-dev-base-dx\n  path: fedora\n  tag: 2\n  enabled: true\n",
 			":7:3: a second box fedora-dev-base-dx; the first is in line 4\n  - name: fedora-dev-base-dx\n    ^\n  give one of them another name: distrobox: fedora-dev-base-dx-2"},
 		{"unknown manager", entry("  manager: dokcer\n"), ":4:12: unknown manager \"dokcer\"\n    manager: dokcer\n             ^\n  write docker or podman"},

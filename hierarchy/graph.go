@@ -201,11 +201,17 @@ func (r *resolver) add(e Entry) {
 		im.Box.Name = e.BoxName()
 	}
 	n := node{image: im, entry: e}
-	if !r.read(&n) {
-		r.unread[Key{im.Manager, im.Manager.StoreRef(im.Ref())}] = true
+	key := Key{im.Manager, im.Manager.StoreRef(im.Ref())}
+	if first, ok := r.byKey[key]; ok {
+		d := decoder{config: r.config}
+		r.fail(d.secondImage(e, r.nodes[first].entry.at("name")))
 		return
 	}
-	r.byKey[Key{im.Manager, im.Manager.StoreRef(im.Ref())}] = len(r.nodes)
+	if !r.read(&n) {
+		r.unread[key] = true
+		return
+	}
+	r.byKey[key] = len(r.nodes)
 	r.nodes = append(r.nodes, n)
 }
 
