@@ -43,6 +43,7 @@ func TestExitStatus(t *testing.T) {
 		{"a flag that does not exist", 2, []string{"list", "--nope"}},
 		{"a stray argument", 2, []string{"list", "stray"}},
 		{"flags that exclude each other", 2, []string{"list", "-a", "-e"}},
+		{"a setting that is no number", 2, []string{"process", "-f", good, "--jobs", "0"}},
 		{"no config", 2, []string{"list"}},
 		{"a bad config", 2, []string{"list", "-f", bad}},
 		{"an unknown name", 2, []string{"plan", "-f", good, "nosuch"}},

@@ -82,9 +82,9 @@ func newVersion(env Env) *cobra.Command {
 	}
 }
 
-// usageError says that the command line is wrong.
+// usageError says that the command line, or a setting in its place, is wrong.
 type usageError struct {
-	cmd *cobra.Command
+	cmd *cobra.Command // whose help tells more; nil: nobody's
 	err error
 }
 

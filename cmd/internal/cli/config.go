@@ -113,7 +113,7 @@ func (env Env) settle(cfg *hierarchy.Config, flags *pflag.FlagSet) (*loaded, err
 	}
 	jobs := v.GetInt("jobs")
 	if jobs < 1 {
-		return nil, fmt.Errorf("jobs: %q is not a whole number from 1", v.GetString("jobs"))
+		return nil, &usageError{err: fmt.Errorf("jobs: %q is not a whole number from 1", v.GetString("jobs"))}
 	}
 	m, err := env.manager(v.GetString("manager"))
 	if err != nil {
@@ -129,7 +129,7 @@ func (env Env) manager(setting string) (hierarchy.Manager, error) {
 	if setting != "" {
 		m, err := hierarchy.ParseManager(setting)
 		if err != nil {
-			return "", fmt.Errorf("OCISI_MANAGER: %w; write docker or podman", err)
+			return "", &usageError{err: fmt.Errorf("OCISI_MANAGER: %w; write docker or podman", err)}
 		}
 		return m, nil
 	}
@@ -140,7 +140,7 @@ func (env Env) manager(setting string) (hierarchy.Manager, error) {
 	default:
 		m, err := hierarchy.ParseManager(dbx)
 		if err != nil {
-			return "", fmt.Errorf("DBX_CONTAINER_MANAGER: %w; set it to docker or podman, or unset it", err)
+			return "", &usageError{err: fmt.Errorf("DBX_CONTAINER_MANAGER: %w; set it to docker or podman, or unset it", err)}
 		}
 		return m, nil
 	}
