@@ -71,7 +71,7 @@ func Analyze(images []Image) Report {
 			c.images++
 		}
 	}
-	var r Report
+	r := Report{Images: []ImageReport{}} // in JSON a list, however short
 	for _, c := range chains {
 		r.Stored += c.size
 		r.Referenced += c.size * int64(c.images)

@@ -64,7 +64,7 @@ type Stores map[hierarchy.Manager]hierarchy.Store
 // New plans a hierarchy: bases that are not there are pulled, images built and
 // boxes made.
 func New(g *hierarchy.Graph, stores Stores) Plan {
-	var p Plan
+	p := Plan{Steps: []Step{}} // in JSON a list, however short
 	seen := map[Target]bool{}
 	indexes := map[hierarchy.Manager]index{}
 	for m, store := range stores {

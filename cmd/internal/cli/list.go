@@ -110,7 +110,7 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 	if err != nil {
 		return err
 	}
-	reports := []storeReport{}
+	var reports []storeReport
 	err = o.env.with(ctx, g.Managers(), l.config.File, func(ctx context.Context, s *session) error {
 		reports, err = s.sharing(ctx, g)
 		return err

@@ -157,7 +157,7 @@ type storeReport struct {
 // sharing measures the images of a graph and their bases, as far as they are
 // in the stores.
 func (s *session) sharing(ctx context.Context, g *hierarchy.Graph) ([]storeReport, error) {
-	var reports []storeReport
+	reports := []storeReport{} // in JSON a list, however short
 	for _, m := range g.Managers() {
 		refs, err := s.present(ctx, g, m)
 		if err != nil {
