@@ -16,6 +16,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // table writes rows in columns. No colour: the columns count every byte.
@@ -203,11 +204,11 @@ func (env Env) buildHint(r apply.Result, config string) string {
 	if r.Step.Kind != plan.Image {
 		return ""
 	}
-	command := "ocisi"
+	again := process.Cmd{Name: "ocisi", Args: []string{"process", r.Step.Wanted.Name}}
 	if config != env.configPath("") {
-		command += " -f " + config
+		again.Args = append([]string{"-f", config}, again.Args...)
 	}
-	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, command, r.Step.Wanted.Name)
+	return fmt.Sprintf("edit %s, then: %s", r.Step.Wanted.Containerfile, again)
 }
 
 // summary writes one line: what was done, what failed, what was not tried.
