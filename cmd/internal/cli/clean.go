@@ -60,30 +60,29 @@ func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer end()
-	managers := env.available(cmd.Context(), l.config.Managers())
+	among := []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman}
 	if o.skipPodman {
-		managers = slices.DeleteFunc(managers, func(m hierarchy.Manager) bool { return m == hierarchy.Podman })
+		among = among[:1]
 	}
+	managers := env.available(cmd.Context(), among, l.config.Managers())
 	return env.with(cmd.Context(), managers, l.config.File, func(ctx context.Context, s *session) error {
 		return o.clean(ctx, cmd, s, g, log)
 	})
 }
 
-// available adds the managers that answer to those that the config names: what
-// is to be cleaned may be of a manager that is no longer in it.
-func (env Env) available(ctx context.Context, named []hierarchy.Manager) []hierarchy.Manager {
-	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
+// available returns those managers that the config names, and those that
+// answer: what is to be cleaned may be of a manager that is no longer in it.
+func (env Env) available(ctx context.Context, among, named []hierarchy.Manager) []hierarchy.Manager {
+	return slices.DeleteFunc(among, func(m hierarchy.Manager) bool {
 		if slices.Contains(named, m) {
-			continue
+			return false
 		}
 		if _, err := env.LookPath(string(m)); err != nil {
-			continue
+			return true
 		}
-		if e, err := env.openEngine(ctx, m, nil); err == nil && e.Close() == nil {
-			named = append(named, m)
-		}
-	}
-	return named
+		e, err := env.openEngine(ctx, m, nil)
+		return err != nil || e.Close() != nil
+	})
 }
 
 func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session, g *hierarchy.Graph, log *runLog) error {
