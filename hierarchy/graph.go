@@ -182,7 +182,7 @@ func (r *resolver) failIn(n *node, line int, word, problem, advice string) {
 func (r *resolver) add(e Entry) {
 	dir := r.config.Dir(e)
 	im := Image{
-		Name: e.Name, Tag: e.Tag, Enabled: e.Enabled, Pos: e.pos,
+		Name: e.Name, Tag: e.Tag,
 		Manager: r.config.ManagerOf(e, r.host.Manager),
 		Context: dir,
 		Args:    maps.Clone(e.Args),

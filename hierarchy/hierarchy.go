@@ -32,7 +32,7 @@ const (
 	LabelVersion = "ocisi.version"
 	// LabelBox is on boxes: the name of the box.
 	LabelBox = "ocisi.box"
-	// LabelSpec is on boxes: the hash of the box's spec (Box.Hash).
+	// LabelSpec is on boxes: the hash of the box's spec (box.Hash).
 	LabelSpec = "ocisi.spec"
 	// LabelImageID is on boxes: the ID of the image that the box was created from.
 	LabelImageID = "ocisi.image-id"
@@ -51,14 +51,12 @@ type Image struct {
 	Name          string
 	Tag           string
 	Manager       Manager
-	Enabled       bool
 	Context       string            // absolute path of the build context
 	Containerfile string            // absolute path
 	Args          map[string]string // build arguments
 	Parents       []Need            // managed images, each once, in the order of the Containerfile
 	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
 	Box           *Box              // the distrobox made from it; nil: none
-	Pos           Position          // of the entry in the config file
 }
 
 // Ref returns name:tag.
@@ -84,19 +82,19 @@ type Need struct {
 // Box is a distrobox: what distrobox.ini holds, as values.
 type Box struct {
 	Name               string
-	Home               string   `yaml:"home"`                // "" is the user's own
-	Hostname           string   `yaml:"hostname"`            //
-	Init               bool     `yaml:"init"`                // systemd inside
-	Nvidia             bool     `yaml:"nvidia"`              //
-	Root               bool     `yaml:"root"`                // rootful podman
-	StartNow           bool     `yaml:"start_now"`           //
-	Volumes            []string `yaml:"volumes"`             // SRC:DST[:MODE]
-	ExportedBins       []string `yaml:"exported_bins"`       // absolute paths in the box
-	ExportedApps       []string `yaml:"exported_apps"`       //
-	ExportedBinsPath   string   `yaml:"exported_bins_path"`  // "" is ~/.local/bin
-	AdditionalPackages []string `yaml:"additional_packages"` //
-	InitHooks          []string `yaml:"init_hooks"`          // shell, run in the box at every start
-	AdditionalFlags    []string `yaml:"additional_flags"`    // for the engine's create
+	Home               string // "" is the user's own
+	Hostname           string
+	Init               bool // systemd inside
+	Nvidia             bool
+	Root               bool // rootful podman
+	StartNow           bool
+	Volumes            []string // SRC:DST[:MODE]
+	ExportedBins       []string // absolute paths in the box
+	ExportedApps       []string
+	ExportedBinsPath   string // "" is ~/.local/bin
+	AdditionalPackages []string
+	InitHooks          []string // shell, run in the box at every start
+	AdditionalFlags    []string // for the engine's create
 }
 
 // Position is a place in a file; lines and columns count from 1.
