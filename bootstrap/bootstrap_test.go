@@ -177,18 +177,6 @@ func TestEmptiedFolderIsNew(t *testing.T) {
 	}
 }
 
-func TestForget(t *testing.T) {
-	files := map[string]string{"a": "1\n", "b/c": "1\n", "bc": "1\n"}
-	f := newFolder(t)
-	f.setup(files)
-	f.remove("b")
-	f.remove("bc")
-	f.record = f.record.Forget(f.path("b"))
-	if got := f.setup(files); got["b/c"] != bootstrap.Create || got["bc"] != bootstrap.Removed {
-		t.Errorf("got %v", got)
-	}
-}
-
 func TestEditBetweenPlanAndApply(t *testing.T) {
 	files := map[string]string{"create": "new\n", "delete": "new\n", "same": "new\n", "update": "new\n", "quiet": "new\n"}
 	f := newFolder(t)

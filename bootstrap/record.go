@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 )
@@ -59,16 +58,4 @@ func (r Record) Write(path string) error {
 		return fmt.Errorf("writing the record of written files: %w", err)
 	}
 	return nil
-}
-
-// Forget returns a record without a file, or without every file in a folder:
-// what its user deleted there is created again.
-func (r Record) Forget(path string) Record {
-	files := maps.Clone(r.files)
-	path = resolve(path)
-	maps.DeleteFunc(files, func(file, _ string) bool {
-		rel, err := filepath.Rel(path, file)
-		return err == nil && filepath.IsLocal(rel)
-	})
-	return Record{files}
 }

@@ -7,16 +7,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// OldName reports whether a container's name is that of a box set aside, and
-// the name that the box had.
-func OldName(container string) (name string, ok bool) {
-	if len(container) <= len(aside) {
-		return "", false
-	}
-	cut := len(container) - len(aside)
-	return container[:cut], container[cut:] == aside
-}
-
 // Recover puts right what a killed Replace left of one box: the old one gets
 // its name back, or goes if the new one can be entered. Create and Replace do
 // this by themselves; it is for boxes that have nothing else to be done.

@@ -71,14 +71,6 @@ func TestRecoverStopsWhenCancelled(t *testing.T) {
 	}
 }
 
-func TestOldName(t *testing.T) {
-	for container, want := range map[string]string{"a.ocisi-old": "a", "a": "", ".ocisi-old": "", "a.ocisi-older": ""} {
-		if name, ok := OldName(container); ok != (want != "") || ok && name != want {
-			t.Errorf("%s: %q, %v", container, name, ok)
-		}
-	}
-}
-
 // Starts share a file in the user's cache, so they take turns; creating goes on
 // meanwhile.
 func TestOneEnterAtATime(t *testing.T) {
