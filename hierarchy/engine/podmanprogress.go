@@ -30,6 +30,7 @@ type podmanProgress struct {
 	step  hierarchy.Progress
 	held  *time.Timer // runs until the step is told of; nil when it has been
 	log   stepLog
+	last  string // of standard error, held back when it begins with "Error: "
 	ended bool
 }
 
@@ -62,11 +63,27 @@ func (p *podmanProgress) outLine(line string) {
 	p.logLine(line)
 }
 
+// errLine holds an error back until the next line: the one that podman ends
+// with may arrive before the last lines of standard output, which has a pipe of
+// its own.
 func (p *podmanProgress) errLine(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended {
-		p.logLine(line)
+	if p.ended {
+		return
+	}
+	p.tellLast()
+	if strings.HasPrefix(line, "Error: ") {
+		p.last = line
+		return
+	}
+	p.logLine(line)
+}
+
+func (p *podmanProgress) tellLast() {
+	if p.last != "" {
+		p.logLine(p.last)
+		p.last = ""
 	}
 }
 
@@ -99,6 +116,7 @@ func (p *podmanProgress) end() {
 	p.stderr.flush()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tellLast()
 	p.release()
 	p.ended = true
 }

@@ -121,6 +121,25 @@ func TestPodmanProgress(t *testing.T) {
 	})
 }
 
+// The error that podman ends with may overtake standard output; others stay
+// where they are.
+func TestPodmanProgressErrorOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got told
+		p := newPodmanProgress(got.tell)
+		_, _ = p.stderr.Write([]byte("Error: dnf says\nmore of it\nError: building at STEP\n"))
+		_, _ = p.stdout.Write([]byte("STEP 2/2: RUN b\nhello\n"))
+		p.end()
+		got.is(t,
+			hierarchy.Progress{Log: "Error: dnf says"},
+			hierarchy.Progress{Log: "more of it"},
+			hierarchy.Progress{Step: 2, Steps: 2, Title: "RUN b"},
+			hierarchy.Progress{Step: 2, Steps: 2, Log: "hello"},
+			hierarchy.Progress{Step: 2, Steps: 2, Log: "Error: building at STEP"},
+		)
+	})
+}
+
 // A step that is silent is told of after a moment, not when it has ended.
 func TestPodmanProgressSilentStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
