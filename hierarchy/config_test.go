@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -155,13 +156,19 @@ images:
 	if got := g.Images[2].Box; got == nil || fmt.Sprintf("%#v", *got) != fmt.Sprintf("%#v", want) {
 		t.Errorf("box\n%#v\nwant\n%#v", got, want)
 	}
-	r, err := g.Images[1].Recipe(host.Files, "/c/ocisi.yaml")
-	if err != nil {
+	if err := g.Read(host.Files); err != nil {
 		t.Fatal(err)
 	}
+	made := g.Images[1].Inputs
+	made.Fresh = time.Unix(0, 0).UTC()
+	r := g.Images[1].Recipe("/c/ocisi.yaml", made)
 	if text := string(r.Text); text != "FROM localhost/fedora-dev-base:latest\nCOPY --from=localhost/fedora-dev-base:latest /a /b\nRUN x\n" {
 		t.Errorf("podman's recipe:\n%s", text)
 	}
+	if got, ok := hierarchy.ReadInputs(r.Labels, "fedora-python:latest"); !ok || fmt.Sprint(got) != fmt.Sprint(made) {
+		t.Errorf("inputs\n%v\nwant\n%v", got, made)
+	}
+	delete(r.Labels, hierarchy.LabelInputs)
 	wantLabels := "map[ocisi.config:/c/ocisi.yaml ocisi.image:fedora-python:latest ocisi.parent:fedora-dev-base:latest]"
 	if got := fmt.Sprint(r.Labels); got != wantLabels {
 		t.Errorf("labels %s", got)

@@ -249,6 +249,7 @@ func (r *resolver) read(n *node) bool {
 		r.failIn(n, line, "", problem, "")
 		return false
 	}
+	n.image.file = f
 	n.reads = f.Images
 	r.checkArgs(n, f.Args)
 	return true

@@ -7,8 +7,11 @@ package hierarchy
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/distribution/reference"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
 )
 
 // Manager names a container engine, and is the program that drives it.
@@ -28,6 +31,8 @@ const (
 	LabelParent = "ocisi.parent"
 	// LabelConfig is the absolute path of the config file.
 	LabelConfig = "ocisi.config"
+	// LabelInputs is what an image was built from (Inputs).
+	LabelInputs = "ocisi.inputs"
 	// LabelVersion is the version of ocisi that made it.
 	LabelVersion = "ocisi.version"
 	// LabelBox is on boxes: the name of the box.
@@ -36,6 +41,13 @@ const (
 	LabelSpec = "ocisi.spec"
 	// LabelImageID is on boxes: the ID of the image that the box was created from.
 	LabelImageID = "ocisi.image-id"
+
+	// LabelBaseName and LabelBaseDigest are the image, not managed, that the last
+	// stage of the Containerfile is built on, and its digest in the registry. The
+	// keys are those of the OCI image specification (annotations.md). Images built
+	// on such an image inherit them.
+	LabelBaseName   = "org.opencontainers.image.base.name"
+	LabelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
 // Key identifies an image: two stores may hold the same reference.
@@ -57,6 +69,11 @@ type Image struct {
 	Parents       []Need            // managed images, each once, in the order of the Containerfile
 	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
 	Box           *Box              // the distrobox made from it; nil: none
+	MaxAge        time.Duration     // how old its steps may be when bases are refreshed; 0: as old as they like
+	Inputs        Inputs            // what it is to be built from, as far as files tell; set by Graph.Read
+
+	file   *containerfile.File
+	ignore []byte
 }
 
 // Ref returns name:tag.
@@ -76,7 +93,26 @@ const ThinSuffix = "-dx"
 type Need struct {
 	Ref  string // as the Containerfile has it, arguments resolved
 	As   string // the reference to use in its place: the managed image's name:tag, or the override of a base
+	Pin  string // digest that the lock file wants of a base, sha256:…; "" when it is not locked
 	Line int    // in the Containerfile
+}
+
+// Pinned returns the reference to pull and to build from: As, by its digest
+// where the base is locked.
+func (n Need) Pinned() string {
+	if n.Pin == "" {
+		return n.As
+	}
+	return WithDigest(n.As, n.Pin)
+}
+
+// WithDigest returns a reference with a digest in place of its tag.
+func WithDigest(ref, digest string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.FamiliarName(named) + "@" + digest
 }
 
 // Box is a distrobox: what distrobox.ini holds, as values.
@@ -114,9 +150,23 @@ type Store struct {
 type StoredImage struct {
 	ID      string            // sha256:…
 	Refs    []string          // full names: registry/name:tag
+	Digests []string          // full names by digest: registry/name@sha256:…, as it was pulled
 	Labels  map[string]string //
 	Created int64             // Unix seconds
 	Size    int64             // bytes, as the engine counts them
+	Content string            // the same for images that differ in ocisi's labels at most; "" when nobody asked
+}
+
+// Digest returns the digest under which the image was pulled by a name, or "":
+// it was built here, or pulled by another name.
+func (im StoredImage) Digest(ref string) string {
+	full, _, _ := strings.Cut(WithDigest(FullRef(ref), "@"), "@")
+	for _, d := range im.Digests {
+		if repo, digest, ok := strings.Cut(d, "@"); ok && (repo == full || FullRef(repo) == FullRef(full)) {
+			return digest
+		}
+	}
+	return ""
 }
 
 // StoredBox is a container that distrobox or ocisi made.
@@ -127,6 +177,7 @@ type StoredBox struct {
 	Image   string // the full name it was created from, as far as the engine tells
 	Labels  map[string]string
 	Running bool
+	Content string // of the image that it was created from; "" when nobody asked
 }
 
 // StoreRef returns the full name under which a manager's store holds a managed
@@ -159,10 +210,11 @@ func FamiliarRef(ref string) string {
 	return reference.FamiliarString(named)
 }
 
-// Image returns the image that holds a full name (StoreRef, FullRef), or false.
+// Image returns the image that holds a full name (StoreRef, FullRef), with its
+// tag or its digest, or false.
 func (s Store) Image(full string) (StoredImage, bool) {
 	for _, im := range s.Images {
-		if slices.Contains(im.Refs, full) {
+		if slices.Contains(im.Refs, full) || slices.Contains(im.Digests, full) {
 			return im, true
 		}
 	}

@@ -1,19 +1,12 @@
 package hierarchy
 
-import (
-	"fmt"
-	"io/fs"
-	"strings"
-
-	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
-)
-
 // Recipe is what an engine needs to build one image.
 type Recipe struct {
 	Ref           string            // name:tag; the tag moves when the build has succeeded, never before
 	Context       string            // absolute path of the build context
 	Containerfile string            // absolute path; names the file in messages and finds its ignore file
 	Text          []byte            // the Containerfile's contents, parents and bases already replaced
+	Ignore        []byte            // the contents of the file that says what of the context the build does not see; nil: it sees all
 	Needs         []string          // full names of the managed images that it reads; they must be in the store
 	Args          map[string]string // build arguments
 	Labels        map[string]string // put on the image
@@ -45,22 +38,14 @@ func (e *BuildError) Error() string {
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// Recipe reads the image's Containerfile and returns what an engine needs to
-// build it: managed images under the names their store has them by, bases as
-// the config overrides them, and the labels that make the image ours. The
-// version of ocisi is not among the labels: an update of it alone would give
-// every image a new ID.
-func (im Image) Recipe(files fs.FS, config string) (Recipe, error) {
-	text, err := fs.ReadFile(files, strings.TrimPrefix(im.Containerfile, "/"))
-	if err != nil {
-		return Recipe{}, fmt.Errorf("read %s: %w", im.Containerfile, err)
-	}
-	f, err := containerfile.Parse(text, im.Args)
-	if err != nil {
-		return Recipe{}, fmt.Errorf("%s: %w", im.Containerfile, err)
-	}
+// Recipe returns what an engine needs to build the image: managed images under
+// the names their store has them by, bases as the config overrides and locks
+// them, and the labels that make the image ours and tell what it was built from
+// (made). The version of ocisi is not among the labels: an update of it alone
+// would give every image a new ID. Graph.Read must have been called.
+func (im Image) Recipe(config string, made Inputs) Recipe {
 	with := map[string]string{}
-	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config}
+	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelInputs: string(made.encode())}
 	var needs []string
 	for _, p := range im.Parents {
 		full := im.Manager.StoreRef(p.As)
@@ -68,13 +53,17 @@ func (im Image) Recipe(files fs.FS, config string) (Recipe, error) {
 		needs = append(needs, full)
 	}
 	for _, b := range im.Bases {
-		with[b.Ref] = b.As
+		with[b.Ref] = b.Pinned()
+		if b.Ref == im.file.Base {
+			labels[LabelBaseName] = FullRef(b.As)
+			labels[LabelBaseDigest] = made.Bases[b.As].Digest
+		}
 	}
 	if len(im.Parents) > 0 {
 		labels[LabelParent] = im.Parents[0].As
 	}
 	return Recipe{
-		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile,
-		Text: f.Replace(with), Needs: needs, Args: im.Args, Labels: labels,
-	}, nil
+		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile, Ignore: im.ignore,
+		Text: im.file.Replace(with), Needs: needs, Args: im.Args, Labels: labels,
+	}
 }

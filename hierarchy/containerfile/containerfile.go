@@ -24,8 +24,17 @@ type File struct {
 	// use: FROM, COPY --from and RUN --mount=from. Stages of the file itself and
 	// scratch are not among them.
 	Images []Image
+	// Base is the image that the last stage is built on in the end, arguments
+	// resolved; "" when that is scratch.
+	Base string
 	// Args are the names of the arguments it declares, sorted.
 	Args []string
+	// Sources are what it reads of the build context: paths and patterns (as in
+	// COPY) below the context's root, arguments resolved, each once, sorted.
+	Sources []string
+	// Whole says that any file of the context may be read, because a source is the
+	// context itself or cannot be told.
+	Whole bool
 
 	text  []byte
 	spans []span
@@ -225,6 +234,9 @@ func platform() map[string]string {
 		"BUILDPLATFORM": both, "BUILDOS": system, "BUILDARCH": runtime.GOARCH,
 	}
 }
+
+// Text returns what was parsed.
+func (f *File) Text() []byte { return f.text }
 
 // Replace returns the file's text with images replaced: a key is an image's
 // Ref, its value what to write instead. Everything else stays as it was.

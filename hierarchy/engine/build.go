@@ -2,11 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -70,22 +66,4 @@ func (e *Engine) has(ctx context.Context, r hierarchy.Recipe) error {
 		}
 	}
 	return nil
-}
-
-// IgnoreFile returns the contents of the file that says what of the context a
-// build does not see; nil when there is none. Both engines are given it by
-// name, since they do not look for the same ones.
-func IgnoreFile(r hierarchy.Recipe) ([]byte, error) {
-	name := filepath.Base(r.Containerfile)
-	for _, f := range []string{name + ".containerignore", ".containerignore", name + ".dockerignore", ".dockerignore"} {
-		data, err := os.ReadFile(filepath.Join(r.Context, f))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("reading what the build ignores: %w", err)
-		}
-		return data, nil
-	}
-	return nil, nil
 }

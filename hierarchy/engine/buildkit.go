@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/bklog"
@@ -89,12 +90,8 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 	name := filepath.Base(r.Containerfile)
 	text := newTexts()
 	text.files[name] = r.Text
-	ignore, err := IgnoreFile(r)
-	if err != nil {
-		return bkclient.SolveOpt{}, err
-	}
-	if ignore != nil {
-		text.files[name+".dockerignore"] = append(ignore, '\n') // an empty one would not count
+	if r.Ignore != nil {
+		text.files[name+".dockerignore"] = append(slices.Clip(r.Ignore), '\n') // an empty one would not count
 	}
 	attrs := map[string]string{
 		"filename":           name,

@@ -250,17 +250,6 @@ func TestBuildSiblings(t *testing.T) {
 	})
 }
 
-func TestIgnoreFile(t *testing.T) {
-	s := start(t, hierarchy.Podman, withBase())
-	for _, name := range []string{".dockerignore", "Containerfile.x.dockerignore", ".containerignore", "Containerfile.x.containerignore"} {
-		s.write(name, "from "+name)
-		got, err := engine.IgnoreFile(s.recipe("x:1", ""))
-		if err != nil || string(got) != "from "+name {
-			t.Errorf("got %q, %v; want that of %s", got, err, name)
-		}
-	}
-}
-
 func box(s hierarchy.Store, name string) (hierarchy.StoredBox, bool) {
 	for _, b := range s.Boxes {
 		if b.Name == name {

@@ -59,11 +59,7 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 // written to dir.
 func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 	file := filepath.Join(dir, filepath.Base(r.Containerfile))
-	ignore, err := IgnoreFile(r)
-	if err != nil {
-		return nil, err
-	}
-	err = errors.Join(os.WriteFile(file, r.Text, 0o600), os.WriteFile(filepath.Join(dir, "ignore"), ignore, 0o600))
+	err := errors.Join(os.WriteFile(file, r.Text, 0o600), os.WriteFile(filepath.Join(dir, "ignore"), r.Ignore, 0o600))
 	if err != nil {
 		return nil, fmt.Errorf("writing the Containerfile for podman: %w", err)
 	}

@@ -102,11 +102,7 @@ func (s *session) Pull(ctx context.Context, m hierarchy.Manager, ref string, emi
 
 // Build implements apply.Builder.
 func (s *session) Build(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (string, error) {
-	r, err := im.Recipe(s.env.Files, s.config)
-	if err != nil {
-		return "", err
-	}
-	return s.engines[im.Manager].Build(ctx, r, emit)
+	return s.engines[im.Manager].Build(ctx, im.Recipe(s.config, im.Inputs), emit)
 }
 
 // Box implements apply.Boxer.

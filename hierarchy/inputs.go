@@ -1,0 +1,117 @@
+package hierarchy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Inputs are what an image is built from, as the label ocisi.inputs has it in
+// JSON. Two builds from the same Inputs give the same image, but for what their
+// steps fetch.
+type Inputs struct {
+	Version int               `json:"v"`                 // of this form
+	Manager Manager           `json:"manager"`           //
+	File    string            `json:"file"`              // SHA-256 of the Containerfile, in hex
+	Context string            `json:"context,omitempty"` // SHA-256 of what the Containerfile can see of the build context; "" when nothing
+	Files   map[string]string `json:"files,omitempty"`   // of the context, to tell which one changed: path → the first 12 digits of its hash; none when there are many
+	Args    map[string]string `json:"args,omitempty"`    // build arguments
+	Parents map[string]Parent `json:"parents,omitempty"` // managed images that it reads, by name:tag
+	Bases   map[string]Base   `json:"bases,omitempty"`   // images that are not managed, which it or one of its parents reads, by reference
+	Fresh   time.Time         `json:"fresh,omitzero"`    // when all its steps were last run, none taken from a cache
+}
+
+// Parent is a managed image as a child knows it.
+type Parent struct {
+	Fingerprint string `json:"fp"`
+	ID          string `json:"id,omitempty"` // of the image that the child was built from
+}
+
+// Base is an image that is not managed, as what is built from it knows it.
+type Base struct {
+	ID     string `json:"id,omitempty"`     // in the engine's store
+	Digest string `json:"digest,omitempty"` // in its registry; "" when it never had one
+}
+
+// inputsVersion changes when the same files would give another Inputs.
+const inputsVersion = 1
+
+// Fingerprint returns 32 hex digits that stand for what files and config say
+// about an image and all its parents. Bases count by name, and neither IDs nor
+// times do: it can be told without any engine.
+func (in Inputs) Fingerprint() string {
+	plain := in
+	plain.Fresh, plain.Files = time.Time{}, nil
+	plain.Parents, plain.Bases = map[string]Parent{}, map[string]Base{}
+	for ref, p := range in.Parents {
+		plain.Parents[ref] = Parent{Fingerprint: p.Fingerprint}
+	}
+	for ref := range in.Bases {
+		plain.Bases[ref] = Base{}
+	}
+	sum := sha256.Sum256(plain.encode())
+	return hex.EncodeToString(sum[:16])
+}
+
+// encode returns the JSON form. Its keys are in order, so that it is the same
+// for the same Inputs.
+func (in Inputs) encode() []byte {
+	data, err := json.Marshal(in)
+	if err != nil {
+		panic(err) // strings, maps of strings and a time
+	}
+	return data
+}
+
+// ReadInputs returns what an image was built from, by its labels; false when
+// they do not tell, or tell of another image: labels are inherited.
+func ReadInputs(labels map[string]string, ref string) (Inputs, bool) {
+	var in Inputs
+	if labels[LabelImage] != ref || json.Unmarshal([]byte(labels[LabelInputs]), &in) != nil || in.Version != inputsVersion {
+		return Inputs{}, false
+	}
+	return in, true
+}
+
+// Read reads what the Containerfiles see of their build contexts, and sets the
+// Inputs of all images. IDs and digests stay empty: files do not tell them.
+func (g *Graph) Read(files fs.FS) error {
+	var eg errgroup.Group
+	eg.SetLimit(8)
+	for i := range g.Images {
+		eg.Go(func() error {
+			im := &g.Images[i]
+			c, err := im.context(files)
+			if err != nil {
+				return fmt.Errorf("reading the build context of %s: %w", im.Ref(), err)
+			}
+			im.ignore = c.ignore
+			im.Inputs = Inputs{Version: inputsVersion, Manager: im.Manager, File: c.file, Context: c.sum, Files: c.files, Args: maps.Clone(im.Args)}
+			return nil
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return err
+	}
+	done := map[Key]Inputs{}
+	for i := range g.Images { // parents come first
+		im := &g.Images[i]
+		im.Inputs.Parents, im.Inputs.Bases = map[string]Parent{}, map[string]Base{}
+		for _, b := range im.Bases {
+			im.Inputs.Bases[b.As] = Base{}
+		}
+		for _, p := range im.Parents {
+			parent := done[Key{im.Manager, p.As}]
+			im.Inputs.Parents[p.As] = Parent{Fingerprint: parent.Fingerprint()}
+			maps.Copy(im.Inputs.Bases, parent.Bases)
+		}
+		done[im.Key()] = im.Inputs
+	}
+	return nil
+}
