@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -18,6 +19,7 @@ type Config struct {
 	Manager Manager           // "" when the file does not say
 	Bases   map[string]string // base as Containerfiles have it → what to use instead
 	Jobs    int               // how many steps may run at once; 0 when the file does not say
+	MaxAge  time.Duration     // how old an image's steps may be when bases are refreshed; 0 when the file does not say
 	Entries []Entry
 
 	lines []string
@@ -33,6 +35,7 @@ type Entry struct {
 	Distrobox string            // name of the box; "" when the file does not say
 	Assemble  *bool             // nil when the file does not say
 	Args      map[string]string // build arguments
+	MaxAge    time.Duration     // 0 when the file does not say
 	Box       *Box              // nil when the file has no box:
 
 	pos  Position

@@ -225,6 +225,7 @@ func (d *decoder) root(n ast.Node) {
 		"manager": d.manager(&d.config.Manager),
 		"bases":   d.textMap(&d.config.Bases, "bases", checkRef),
 		"jobs":    d.number(&d.config.Jobs, "jobs"),
+		"max_age": d.age(&d.config.MaxAge),
 		"images":  d.images,
 	})
 	if _, ok := at["images"]; !ok && len(d.errs) == 0 {
@@ -254,6 +255,7 @@ func (d *decoder) entry(n ast.Node) Entry {
 		"distrobox": d.text(&e.Distrobox, "distrobox", checkBoxName),
 		"assemble":  d.boolean("assemble", func(b bool) { e.Assemble = &b }),
 		"args":      d.textMap(&e.Args, "args", checkArg),
+		"max_age":   d.age(&e.MaxAge),
 		"box":       func(n ast.Node) { e.Box = d.box(n) },
 	}, "name", "path", "enabled")
 	return e

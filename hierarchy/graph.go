@@ -186,6 +186,7 @@ func (r *resolver) add(e Entry) {
 		Manager: r.config.ManagerOf(e, r.host.Manager),
 		Context: dir,
 		Args:    maps.Clone(e.Args),
+		MaxAge:  r.config.maxAge(e),
 	}
 	file := "Containerfile." + im.Name[strings.LastIndexByte(im.Name, '/')+1:]
 	if im.Thin() {

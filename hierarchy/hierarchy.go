@@ -37,7 +37,7 @@ const (
 	LabelVersion = "ocisi.version"
 	// LabelBox is on boxes: the name of the box.
 	LabelBox = "ocisi.box"
-	// LabelSpec is on boxes: the hash of the box's spec (box.Hash).
+	// LabelSpec is on boxes: what the box was made to be (Box.Spec).
 	LabelSpec = "ocisi.spec"
 	// LabelImageID is on boxes: the ID of the image that the box was created from.
 	LabelImageID = "ocisi.image-id"
@@ -141,9 +141,11 @@ type Position struct {
 
 // Store is what one engine was seen to hold.
 type Store struct {
-	Manager Manager
-	Images  []StoredImage
-	Boxes   []StoredBox
+	Manager     Manager
+	Images      []StoredImage
+	Boxes       []StoredBox
+	RootBoxes   []StoredBox // of root's podman, as far as they are wanted
+	RootUnknown bool        // nobody could look at root's podman
 }
 
 // StoredImage is an image in an engine's store.
@@ -177,7 +179,8 @@ type StoredBox struct {
 	Image   string // the full name it was created from, as far as the engine tells
 	Labels  map[string]string
 	Running bool
-	Content string // of the image that it was created from; "" when nobody asked
+	Content string   // of the image that it was created from; "" when nobody asked
+	Lacks   []string // programs and applications that it should have on the host and has not
 }
 
 // StoreRef returns the full name under which a manager's store holds a managed

@@ -1,6 +1,7 @@
 package hierarchy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -77,6 +78,41 @@ func ReadInputs(labels map[string]string, ref string) (Inputs, bool) {
 		return Inputs{}, false
 	}
 	return in, true
+}
+
+// Made returns the inputs of a build that is about to start: those of the
+// image, with the IDs and digests that the store has by now and the bases that
+// its parents were built from. find looks an image up by its full name. What it
+// does not find is left without an ID: the engine will say so.
+func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh time.Time) (Inputs, error) {
+	in := im.Inputs
+	in.Fresh = fresh.UTC().Truncate(time.Second)
+	in.Parents, in.Bases = maps.Clone(in.Parents), maps.Clone(in.Bases)
+	for ref, p := range in.Parents {
+		stored, found, err := find(im.Manager.StoreRef(ref))
+		if err != nil {
+			return Inputs{}, err
+		}
+		if !found {
+			continue
+		}
+		p.ID = stored.ID
+		in.Parents[ref] = p
+		if made, ok := ReadInputs(stored.Labels, ref); ok {
+			maps.Copy(in.Bases, made.Bases)
+		}
+	}
+	for _, b := range im.Bases {
+		stored, found, err := find(FullRef(b.Pinned()))
+		if err == nil && !found {
+			stored, _, err = find(im.Manager.StoreRef(b.Pinned()))
+		}
+		if err != nil {
+			return Inputs{}, err
+		}
+		in.Bases[b.As] = Base{ID: stored.ID, Digest: cmp.Or(b.Pin, stored.Digest(b.As))}
+	}
+	return in, nil
 }
 
 // Read reads what the Containerfiles see of their build contexts, and sets the

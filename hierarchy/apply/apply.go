@@ -15,18 +15,18 @@ import (
 
 // A Puller fetches a base into an engine's store.
 type Puller interface {
-	Pull(ctx context.Context, m hierarchy.Manager, ref string, emit func(hierarchy.Progress)) error
+	Pull(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) error
 }
 
 // A Builder builds one image and returns its ID.
 type Builder interface {
-	Build(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (id string, err error)
+	Build(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (id string, err error)
 }
 
 // A Boxer makes the box of an image that was built. It returns what it did:
-// Create, Recreate or Keep.
+// Create, Recreate, Export or Keep.
 type Boxer interface {
-	Box(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (plan.Action, error)
+	Box(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (plan.Action, error)
 }
 
 // A Remover removes a box, or an image's name.
@@ -148,7 +148,7 @@ func (r *run) step(ctx context.Context, s plan.Step) Result {
 	if err := r.wait(ctx, s); err != nil {
 		return r.end(res, Skipped, err)
 	}
-	if s.Action == plan.Keep {
+	if !s.Action.Changes() {
 		return r.end(res, Done, nil)
 	}
 	if s.Action == plan.Refuse {
@@ -231,12 +231,12 @@ func (r *run) do(ctx context.Context, s plan.Step, res *Result) (err error) {
 	case s.Action == plan.Remove:
 		return r.tools.Remover.Remove(ctx, s.Target)
 	case s.Kind == plan.Base:
-		return r.tools.Puller.Pull(ctx, s.Manager, s.Name, tell)
+		return r.tools.Puller.Pull(ctx, s, tell)
 	case s.Kind == plan.Image:
-		res.ID, err = r.tools.Builder.Build(ctx, s.Wanted, tell)
+		res.ID, err = r.tools.Builder.Build(ctx, s, tell)
 		return err
 	default:
-		res.Action, err = r.tools.Boxer.Box(ctx, s.Wanted, tell)
+		res.Action, err = r.tools.Boxer.Box(ctx, s, tell)
 		return err
 	}
 }

@@ -1,0 +1,56 @@
+package hierarchy
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// DefaultMaxAge is how old the steps of an image may be when bases are
+// refreshed and the config does not say.
+const DefaultMaxAge = 7 * 24 * time.Hour
+
+// never is the MaxAge of an entry that says so; 0 is one that says nothing.
+const never = time.Duration(math.MaxInt64)
+
+// parseAge reads a whole number with h, d or w for hours, days or weeks, or
+// "never".
+func parseAge(s string) (time.Duration, bool) {
+	if s == "never" {
+		return never, true
+	}
+	units := map[string]time.Duration{"h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}
+	digits := strings.TrimRight(s, "hdw")
+	n, err := strconv.ParseUint(digits, 10, 16)
+	unit, ok := units[s[len(digits):]]
+	return time.Duration(n) * unit, err == nil && ok && n > 0
+}
+
+func (d *decoder) age(to *time.Duration) func(ast.Node) {
+	return func(n ast.Node) {
+		var s string
+		before := len(d.errs)
+		if d.text(&s, "max_age", nil)(n); len(d.errs) > before {
+			return
+		}
+		age, ok := parseAge(s)
+		if !ok {
+			d.fail(n, "max_age "+strconv.Quote(s)+" is no age", "write a number with h, d or w, as in 7d, or never")
+			return
+		}
+		*to = age
+	}
+}
+
+// maxAge returns how old an entry's steps may be; 0 is any age.
+func (c *Config) maxAge(e Entry) time.Duration {
+	age := cmp.Or(e.MaxAge, c.MaxAge, DefaultMaxAge)
+	if age == never {
+		return 0
+	}
+	return age
+}

@@ -1,0 +1,94 @@
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// Clean plans the removal of what ocisi made and the config does not want: boxes
+// and images that are no longer in it or disabled; with boxless, also images
+// that no box is made from. file is the config's path; what other configs made
+// stays, and so does what bears no label of ours.
+func Clean(g *hierarchy.Graph, stores Stores, file string, boxless bool) Plan {
+	wanted := map[Target]string{}
+	for _, im := range g.Images {
+		t := Target{Image, im.Manager, im.Ref()}
+		wanted[t] = "kept"
+		if boxless && im.Box == nil {
+			wanted[t] = "boxless"
+		}
+		if im.Box != nil {
+			wanted[Target{Box, im.Manager, im.Box.Name}] = "kept"
+		}
+	}
+	var p Plan
+	for _, m := range slices.Sorted(maps.Keys(stores)) {
+		boxes := cleanBoxes(stores[m], wanted, file)
+		p.Steps = append(p.Steps, boxes...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, file, boxes)...)
+	}
+	return p
+}
+
+func cleanBoxes(store hierarchy.Store, wanted map[Target]string, file string) []Step {
+	var steps []Step
+	for _, b := range store.Boxes {
+		// The label has the box's own name, also while it waits aside under another
+		// for its successor; a run that was killed leaves it there.
+		name := b.Labels[hierarchy.LabelBox]
+		if name != "" && b.Labels[hierarchy.LabelConfig] == file && wanted[Target{Box, store.Manager, name}] == "" {
+			steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: "box is not in the config or disabled"})
+		}
+	}
+	return steps
+}
+
+// cleanImages removes children before their parents: an engine keeps an image
+// that another is built on.
+func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, boxes []Step) []Step {
+	var steps []Step
+	children := map[string][]Target{} // by their parent's reference
+	for _, im := range store.Images {
+		ref := im.Labels[hierarchy.LabelImage]
+		if ref == "" || im.Labels[hierarchy.LabelConfig] != file {
+			continue
+		}
+		// A label is inherited by every image built on this one; the name tells
+		// whose it is.
+		if !slices.Contains(im.Refs, store.Manager.StoreRef(ref)) {
+			continue
+		}
+		t := Target{Image, store.Manager, ref}
+		s := Step{Target: t, Action: Remove, Bytes: im.Size}
+		switch wanted[t] {
+		case "kept":
+			continue
+		case "boxless":
+			s.Reason = "no box is made from it; its layers stay while an image uses them"
+		default:
+			s.Reason = "image is not in the config or disabled"
+		}
+		for _, b := range boxes {
+			s.Needs = append(s.Needs, b.Target)
+		}
+		steps = append(steps, s)
+		parent := im.Labels[hierarchy.LabelParent]
+		children[parent] = append(children[parent], t)
+	}
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	// A step needs only steps before it, whatever the labels say: they may have
+	// been inherited from a base.
+	before := map[Target]bool{}
+	for i, s := range steps {
+		for _, child := range children[s.Name] {
+			if before[child] {
+				steps[i].Needs = append(steps[i].Needs, child)
+			}
+		}
+		before[s.Target] = true
+	}
+	return steps
+}

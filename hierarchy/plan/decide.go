@@ -1,0 +1,403 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// decider finds out which images are to be built. It begins with what each one
+// tells by itself, and then follows the consequences: what is built from an
+// image that is to be built is built too, and so is a missing parent.
+type decider struct {
+	options Options
+	stores  map[hierarchy.Manager]index
+	images  []decision // in the graph's order
+	byKey   map[hierarchy.Key]int
+	bases   map[Target]*base
+	queue   []int // images whose consequences have not been followed
+}
+
+// decision is an image and what is to become of it.
+type decision struct {
+	hierarchy.Image
+	stored   hierarchy.StoredImage
+	present  bool // under its name
+	foreign  bool // not made by ocisi
+	made     hierarchy.Inputs
+	known    bool // made is
+	children []int
+	build    bool
+	noCache  bool
+	reasons  []string
+}
+
+// base is an image that is not managed, in one store.
+type base struct {
+	name    string
+	pin     string
+	stored  hierarchy.StoredImage
+	present bool
+	last    hierarchy.Base // what images were built from, where the store does not have it
+	remote  Remote
+	asked   bool
+	pulled  bool
+	users   []int // images that are built from it, or whose parents are
+}
+
+// index is a store, looked up by name: a store may hold thousands of images.
+type index struct {
+	images map[string]int // by full name, with tag or digest
+	boxes  map[string]hierarchy.StoredBox
+	root   map[string]hierarchy.StoredBox
+	store  hierarchy.Store
+}
+
+func newIndex(store hierarchy.Store) index {
+	x := index{images: map[string]int{}, boxes: map[string]hierarchy.StoredBox{}, root: map[string]hierarchy.StoredBox{}, store: store}
+	for i, im := range store.Images {
+		for _, ref := range im.Digests {
+			x.images[ref] = i
+		}
+		for _, ref := range im.Refs {
+			x.images[ref] = i
+		}
+	}
+	for _, b := range store.Boxes {
+		x.boxes[b.Name] = b
+	}
+	for _, b := range store.RootBoxes {
+		x.root[b.Name] = b
+	}
+	return x
+}
+
+func (x index) image(names ...string) (hierarchy.StoredImage, bool) {
+	for _, name := range names {
+		if i, ok := x.images[name]; ok {
+			return x.store.Images[i], true
+		}
+	}
+	return hierarchy.StoredImage{}, false
+}
+
+func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
+	d := &decider{options: o, stores: map[hierarchy.Manager]index{}, byKey: map[hierarchy.Key]int{}, bases: map[Target]*base{}}
+	for m, store := range stores {
+		d.stores[m] = newIndex(store)
+	}
+	d.images = make([]decision, len(g.Images))
+	for i, im := range g.Images {
+		n := decision{Image: im}
+		n.stored, n.present = d.stores[im.Manager].image(im.Manager.StoreRef(im.Ref()))
+		n.foreign = n.present && n.stored.Labels[hierarchy.LabelImage] != im.Ref()
+		n.made, n.known = hierarchy.ReadInputs(n.stored.Labels, im.Ref())
+		d.byKey[im.Key()] = i
+		d.images[i] = n
+		for _, p := range im.Parents {
+			if at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: p.As}]; ok {
+				d.images[at].children = append(d.images[at].children, i)
+			}
+		}
+		for _, b := range im.Bases {
+			d.addBase(im.Manager, b)
+		}
+		for ref := range im.Inputs.Bases {
+			if b := d.bases[Target{Base, im.Manager, ref}]; b != nil {
+				b.users = append(b.users, i)
+			}
+		}
+	}
+	for _, b := range d.bases {
+		d.recall(b)
+	}
+	return d
+}
+
+func (d *decider) addBase(m hierarchy.Manager, need hierarchy.Need) {
+	t := Target{Base, m, need.As}
+	if d.bases[t] != nil {
+		return
+	}
+	b := &base{name: need.As, pin: need.Pin}
+	b.stored, b.present = d.stores[m].image(hierarchy.FullRef(need.Pinned()), m.StoreRef(need.Pinned()))
+	b.remote, b.asked = d.options.Remote[t]
+	d.bases[t] = b
+}
+
+// recall finds out what a base was that the store no longer has: the images
+// that were built from it know. The first of them counts, in the graph's order.
+func (d *decider) recall(b *base) {
+	if b.present {
+		return
+	}
+	for _, i := range b.users {
+		if last := d.images[i].made.Bases[b.name]; last != (hierarchy.Base{}) {
+			b.last = last
+			return
+		}
+	}
+}
+
+// Known returns what is known of the bases of a graph before a registry is
+// asked: what the stores have, else what images were built from. Bases that are
+// locked are left out, unless locked is set.
+func Known(g *hierarchy.Graph, stores Stores, locked bool) map[Target]hierarchy.StoredImage {
+	out := map[Target]hierarchy.StoredImage{}
+	for t, b := range newDecider(g, stores, Options{}).bases {
+		switch {
+		case b.pin != "" && !locked:
+		case b.present:
+			out[t] = b.stored
+		case b.last.Digest != "":
+			out[t] = hierarchy.StoredImage{ID: b.last.ID, Digests: []string{hierarchy.FullRef(hierarchy.WithDigest(t.Name, b.last.Digest))}}
+		default:
+			out[t] = hierarchy.StoredImage{}
+		}
+	}
+	return out
+}
+
+func (d *decider) decide() {
+	for i := range d.images {
+		d.look(i)
+	}
+	for len(d.queue) > 0 {
+		i := d.queue[0]
+		d.queue = d.queue[1:]
+		d.follow(i)
+	}
+}
+
+// mark says that an image is to be built, and why.
+func (d *decider) mark(i int, reason string) {
+	im := &d.images[i]
+	if im.foreign {
+		return
+	}
+	if !slices.Contains(im.reasons, reason) {
+		im.reasons = append(im.reasons, reason)
+	}
+	if !im.build {
+		im.build = true
+		d.queue = append(d.queue, i)
+	}
+}
+
+// follow marks what has to be built because an image is.
+func (d *decider) follow(i int) {
+	im := &d.images[i]
+	for _, c := range im.children {
+		if d.images[c].present {
+			d.mark(c, "parent "+im.Name+" is rebuilt")
+		}
+	}
+	for _, p := range im.Parents {
+		if at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: p.As}]; ok && !d.images[at].present {
+			d.mark(at, d.absent(at))
+		}
+	}
+	for _, need := range im.Bases {
+		if b := d.bases[Target{Base, im.Manager, need.As}]; !b.present && !b.pulled {
+			b.pulled = true
+			d.pulls(b)
+		}
+	}
+}
+
+// pulls marks the images that were built from another base than the one that
+// is about to be pulled.
+func (d *decider) pulls(b *base) {
+	for _, i := range b.users {
+		if im := &d.images[i]; im.present && im.made.Bases[b.name].ID != b.last.ID {
+			d.mark(i, moved(b.name, im.made.Bases[b.name], b.last))
+		}
+	}
+}
+
+// look marks an image for reasons of its own.
+func (d *decider) look(i int) {
+	im := &d.images[i]
+	switch {
+	case im.foreign:
+		return
+	case !im.present:
+		// Nobody misses the name of an image whose layers its children have.
+		if len(im.children) == 0 || im.Box != nil {
+			d.mark(i, d.absent(i))
+		}
+		return
+	case !im.known:
+		d.mark(i, "its labels do not say what it was built from")
+	default:
+		for _, reason := range d.changes(im) {
+			d.mark(i, reason)
+		}
+	}
+	switch limit := im.MaxAge; {
+	case d.options.Force:
+		im.noCache = true
+		d.mark(i, "forced")
+	case d.options.Refresh && limit > 0 && d.options.Now.Sub(im.made.Fresh) > limit:
+		im.noCache = true
+		d.mark(i, "older than "+age(limit))
+	}
+}
+
+// absent says why an image is missing, as far as that can be told.
+func (d *decider) absent(i int) string {
+	im := &d.images[i]
+	known := slices.ContainsFunc(im.children, func(c int) bool {
+		_, ok := d.images[c].made.Parents[im.Ref()]
+		return ok
+	})
+	if im.Box != nil {
+		known = known || d.stores[im.Manager].boxes[im.Box.Name].Labels[hierarchy.LabelBox] != ""
+	}
+	if known {
+		return "tag is missing"
+	}
+	return "image is not in the store"
+}
+
+// changes tells what of an image's inputs differs from those that it was built
+// from.
+func (d *decider) changes(im *decision) []string {
+	want, made := im.Inputs, im.made
+	var out []string
+	if made.Manager != want.Manager {
+		out = append(out, "built by "+string(made.Manager))
+	}
+	if made.File != want.File {
+		out = append(out, "Containerfile changed")
+	}
+	out = append(out, changedArgs(made.Args, want.Args)...)
+	if made.Context != want.Context {
+		out = append(out, changedFiles(made.Files, want.Files))
+	}
+	for _, ref := range slices.Sorted(maps.Keys(want.Parents)) {
+		if reason := d.changedParent(im, ref); reason != "" {
+			out = append(out, reason)
+		}
+	}
+	for _, ref := range slices.Sorted(maps.Keys(want.Bases)) {
+		if b := d.bases[Target{Base, im.Manager, ref}]; b != nil {
+			if reason := b.changed(made.Bases[ref]); reason != "" {
+				out = append(out, reason)
+			}
+		}
+	}
+	return out
+}
+
+func changedArgs(made, want map[string]string) []string {
+	all := maps.Clone(want)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, made)
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		was, had := made[k]
+		is, has := want[k]
+		switch {
+		case !had:
+			out = append(out, fmt.Sprintf("argument %s is new: %s", k, is))
+		case !has:
+			out = append(out, fmt.Sprintf("argument %s is gone", k))
+		case was != is:
+			out = append(out, fmt.Sprintf("argument %s: %s → %s", k, was, is))
+		}
+	}
+	return out
+}
+
+// changedFiles names the file that changed, where that is known and it is the
+// only one.
+func changedFiles(made, want map[string]string) string {
+	var names []string
+	for name, sum := range want {
+		if made[name] != sum {
+			names = append(names, name)
+		}
+	}
+	for name := range made {
+		if _, ok := want[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0 || len(made) == 0 && len(want) != len(names) || len(names) > 3:
+		return "files of the build context changed"
+	case len(names) == 1:
+		return names[0] + " changed"
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " changed"
+}
+
+func (d *decider) changedParent(im *decision, ref string) string {
+	want, made := im.Inputs.Parents[ref], im.made.Parents[ref]
+	name, _, _ := strings.Cut(ref, ":")
+	if made == (hierarchy.Parent{}) {
+		return "parent " + ref + " is new"
+	}
+	at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: ref}]
+	if ok && d.images[at].present && d.images[at].stored.ID != made.ID {
+		return "parent " + name + " was built anew"
+	}
+	if ok && !d.images[at].present && want.Fingerprint != made.Fingerprint {
+		return "parent " + name + " has changed"
+	}
+	return ""
+}
+
+// changed says in which way the base is another one than an image was built
+// from; "" when it is not.
+func (b *base) changed(made hierarchy.Base) string {
+	now := hierarchy.Base{ID: b.stored.ID, Digest: cmp.Or(b.pin, b.stored.Digest(b.name))}
+	switch {
+	case made == (hierarchy.Base{}):
+		return "base " + b.name + " is new"
+	case b.asked && b.remote.Moved && b.pin == "":
+		return moved(b.name, made, hierarchy.Base{Digest: b.remote.Digest})
+	case b.present && now.ID != made.ID:
+		return moved(b.name, made, now)
+	case !b.present && b.pin != "" && b.pin != made.Digest:
+		return moved(b.name, made, hierarchy.Base{Digest: b.pin})
+	}
+	return ""
+}
+
+func moved(name string, from, to hierarchy.Base) string {
+	if from.Digest != "" && to.Digest != "" && from.Digest != to.Digest {
+		return fmt.Sprintf("base %s moved: %s → %s", name, short(from.Digest), short(to.Digest))
+	}
+	if from.ID != "" && to.ID != "" {
+		return fmt.Sprintf("base %s changed: %s → %s", name, short(from.ID), short(to.ID))
+	}
+	return fmt.Sprintf("base %s changed", name)
+}
+
+// short returns the beginning of a digest, as people compare them.
+func short(digest string) string {
+	hex := digest[strings.IndexByte(digest, ':')+1:]
+	return hex[:min(len(hex), 12)]
+}
+
+// age writes a duration in the largest unit that fits.
+func age(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d%day != 0:
+		return d.String()
+	case d == day:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", d/day)
+}

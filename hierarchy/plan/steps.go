@@ -1,0 +1,132 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// step returns what is to be done about a base.
+func (b *base) step(t Target) Step {
+	s := Step{Target: t}
+	switch {
+	case !b.present && !b.pulled:
+		s.Action, s.Reason = Skip, "base is not in the store, and nothing is to be built from it"
+	case !b.present && b.pin != "":
+		s.Action, s.Digest = Pull, b.pin
+		s.Reason = "base is not in the store; locked to " + short(b.pin)
+	case b.asked && b.remote.Moved && b.pin == "":
+		s.Action = Pull
+		s.Reason = b.movedTo()
+	case !b.present:
+		s.Action, s.Reason, s.Digest = Pull, "base is not in the store", b.last.Digest
+		if s.Digest != "" {
+			s.Reason += "; the same one again, " + short(s.Digest)
+		}
+	default:
+		s.Action, s.Reason = Keep, b.kept()
+	}
+	return s
+}
+
+func (b *base) movedTo() string {
+	from := hierarchy.Base{ID: b.stored.ID, Digest: b.stored.Digest(b.name)}
+	if !b.present {
+		from = b.last
+	}
+	return strings.TrimPrefix(moved("", from, hierarchy.Base{Digest: b.remote.Digest}), "base ")
+}
+
+func (b *base) kept() string {
+	switch {
+	case b.asked && b.remote.Err != nil:
+		return "unknown, kept: " + b.remote.Err.Error()
+	case b.pin != "" && b.asked && b.remote.Moved:
+		return "locked to " + short(b.pin) + "; its registry has " + short(b.remote.Digest)
+	case b.pin != "":
+		return "locked to " + short(b.pin)
+	case b.asked:
+		return "its registry has the same one"
+	}
+	return "base is in the store"
+}
+
+func (d *decider) imageStep(im *decision, needs []Target) Step {
+	s := Step{Target: Target{Image, im.Manager, im.Ref()}, Needs: needs, Wanted: im.Image}
+	switch {
+	case im.foreign:
+		s.Action, s.Reason = Refuse, "foreign image holds this name"
+	case im.build:
+		s.Action = Rebuild
+		if !im.present {
+			s.Action = Build
+		}
+		s.Reason = strings.Join(im.reasons, "; ")
+		s.NoCache = im.noCache
+		if im.known && !im.noCache {
+			s.Fresh = im.made.Fresh
+		}
+	case !im.present:
+		s.Action, s.Reason = Skip, "tag is missing; its layers are those of "+d.images[im.children[0]].Name+", so nothing is"
+	default:
+		s.Action, s.Reason = Keep, "nothing changed"
+	}
+	return s
+}
+
+func (d *decider) boxStep(im *decision) Step {
+	s := Step{
+		Target: Target{Box, im.Manager, im.Box.Name},
+		Needs:  []Target{{Image, im.Manager, im.Ref()}},
+		Wanted: im.Image,
+	}
+	x := d.stores[im.Manager]
+	boxes := x.boxes
+	if im.Box.Root && im.Manager == hierarchy.Podman {
+		if x.store.RootUnknown {
+			s.Action, s.Reason = Recreate, "a box of root's podman, which sudo would not show; kept if nothing changed"
+			return s
+		}
+		boxes = x.root
+	}
+	old, found := boxes[im.Box.Name]
+	s.Action, s.Reason = compareBox(im, old, found)
+	// A run that was killed leaves a box aside, which the next one puts right.
+	for _, b := range boxes {
+		if b.Labels[hierarchy.LabelBox] == im.Box.Name && b.Name != im.Box.Name && (s.Action == Keep || s.Action == Create) {
+			s.Action, s.Reason = Recreate, "an earlier run was stopped: "+b.Name+" is left of it"
+		}
+	}
+	return s
+}
+
+func compareBox(im *decision, old hierarchy.StoredBox, found bool) (Action, string) {
+	if !found {
+		return Create, "box does not exist"
+	}
+	if old.Labels[hierarchy.LabelBox] == "" {
+		return Refuse, "a box of this name was not made by ocisi"
+	}
+	var reasons []string
+	keys, ok := hierarchy.SpecChanges(old.Labels[hierarchy.LabelSpec], im.Box.Spec())
+	switch {
+	case !ok:
+		reasons = append(reasons, "its labels do not say what it is")
+	case len(keys) > 0:
+		reasons = append(reasons, "box spec changed: "+strings.Join(keys, ", "))
+	}
+	switch {
+	case im.build:
+		reasons = append(reasons, "image "+im.Name+" is rebuilt; kept if its layers come out the same")
+	case im.foreign:
+	case old.ImageID != im.stored.ID && (old.Content == "" || old.Content != im.stored.Content):
+		reasons = append(reasons, "box runs an older image")
+	}
+	switch {
+	case len(reasons) > 0:
+		return Recreate, strings.Join(reasons, "; ")
+	case len(old.Lacks) > 0:
+		return Export, "missing: " + strings.Join(old.Lacks, ", ")
+	}
+	return Keep, "nothing changed"
+}
