@@ -19,7 +19,7 @@ func labelArgs(b hierarchy.Box) []string {
 	return []string{
 		"--additional-flags", "--label=ocisi.box=" + b.Name,
 		"--additional-flags", "--label=ocisi.image-id=sha256:new",
-		"--additional-flags", "--label=ocisi.spec=" + Hash(b),
+		"--additional-flags", "--label=ocisi.spec=" + b.Spec(),
 	}
 }
 
@@ -257,26 +257,33 @@ func TestNoDistrobox(t *testing.T) {
 	}
 }
 
-func TestHash(t *testing.T) {
-	seen := map[string]string{}
-	for name, b := range map[string]hierarchy.Box{
-		"empty": {}, "name": {Name: "a"}, "home": {Home: "a"}, "hostname": {Hostname: "a"}, "init": {Init: true},
-		"nvidia": {Nvidia: true}, "root": {Root: true}, "start_now": {StartNow: true}, "volume": {Volumes: []string{"a"}},
-		"volumes": {Volumes: []string{"a", "b"}}, "turned": {Volumes: []string{"b", "a"}}, "joined": {Volumes: []string{"a\nvolumes=b"}},
-		"bins": {ExportedBins: []string{"a"}}, "apps": {ExportedApps: []string{"a"}}, "path": {ExportedBinsPath: "a"},
-		"packages": {AdditionalPackages: []string{"a"}}, "hooks": {InitHooks: []string{"a"}}, "flags": {AdditionalFlags: []string{"a"}},
-	} {
-		h := Hash(b)
-		if other, taken := seen[h]; taken || len(h) != 16 {
-			t.Errorf("%s and %s: %s", name, other, h)
+func TestMissing(t *testing.T) {
+	d := &Distrobox{Home: "/var/home/dev"}
+	b := hierarchy.Box{
+		Name: "tool", Home: "~/tool", // launchers are the host's, whatever home the box has
+		ExportedBins: []string{"/usr/bin/zig", "/opt/zls/zls"},
+		ExportedApps: []string{"code", "/usr/share/applications/org.gnome.Builder.desktop", "org.gnome.Builder.desktop"},
+	}
+	const bins, apps = "/var/home/dev/.local/bin/", "/var/home/dev/.local/share/applications/"
+	tests := []struct {
+		name  string
+		path  string
+		there []string
+		want  []string
+	}{
+		{"none there", "", nil, []string{bins + "zig", bins + "zls", apps + "tool-org.gnome.Builder.desktop"}},
+		{"one there", "", []string{bins + "zig"}, []string{bins + "zls", apps + "tool-org.gnome.Builder.desktop"}},
+		{"all there", "", []string{bins + "zig", bins + "zls", apps + "tool-org.gnome.Builder.desktop"}, nil},
+		{"elsewhere", "$HOME/bins", []string{"/var/home/dev/bins/zig", apps + "tool-org.gnome.Builder.desktop"}, []string{"/var/home/dev/bins/zls"}},
+	}
+	for _, test := range tests {
+		b.ExportedBinsPath = test.path
+		got := d.Missing(b, func(path string) bool { return slices.Contains(test.there, path) })
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
-		seen[h] = name
 	}
-	if Hash(hierarchy.Box{Volumes: []string{}}) != Hash(hierarchy.Box{}) {
-		t.Error("an empty list counts")
-	}
-	// A box must not be made anew because ocisi was updated.
-	if got, want := Hash(hierarchy.Box{Name: "tool", Init: true, Volumes: []string{"/a:/b"}}), "6d9c3c6a3f307652"; got != want {
-		t.Errorf("hash %s, want %s", got, want)
+	if got := d.Missing(hierarchy.Box{Name: "tool"}, func(string) bool { return false }); got != nil {
+		t.Errorf("a box without exports: %q", got)
 	}
 }

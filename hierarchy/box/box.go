@@ -39,6 +39,9 @@ type Distrobox struct {
 type Engine interface {
 	// Inspect returns the image of a name, or false when the store has none.
 	Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error)
+	// Content returns a text that is the same for images whose layers and
+	// inherited configuration are, or "" when the store has no image of that ID.
+	Content(ctx context.Context, id string) (string, error)
 	// Container returns the container of a name, or false when there is none.
 	Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error)
 	// RenameContainer gives a container, running or not, another name.
@@ -62,7 +65,7 @@ type Spec struct {
 // whose exports fail stays, and each failure is an *ExportError.
 //
 // A box that is there already is fine when it was made from the same spec and
-// image; otherwise it is left alone and the error is an *ExistsError, except
+// image, or from an image of the same content; otherwise it is left alone and the error is an *ExistsError, except
 // for root's boxes in podman, which no inventory lists: they are replaced.
 func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
 	return d.make(ctx, eng, s, emit, s.rootful())
@@ -88,12 +91,16 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 		return err
 	}
 	old, found, err := j.store.Container(ctx, s.Box.Name)
+	if err != nil {
+		return fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
+	}
+	upToDate, err := j.upToDate(ctx, old)
 	switch {
 	case err != nil:
-		return fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
+		return fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)
 	case !found:
 		err = j.create(ctx, "")
-	case old.ImageID == j.spec.ImageID && old.Labels[hierarchy.LabelSpec] == Hash(s.Box):
+	case upToDate:
 		j.say("box %s is up to date", s.Box.Name)
 	case !isBox(old):
 		return &NotBoxError{Name: s.Box.Name}

@@ -22,7 +22,7 @@ func spec(edit ...func(*Spec)) Spec {
 func byDistrobox() map[string]string { return map[string]string{"manager": "distrobox"} }
 
 func TestMake(t *testing.T) {
-	upToDate := map[string]string{hierarchy.LabelBox: "tool", hierarchy.LabelSpec: Hash(spec().Box)}
+	upToDate := map[string]string{hierarchy.LabelBox: "tool", hierarchy.LabelSpec: spec().Box.Spec()}
 	tests := []struct {
 		name    string
 		world   func(w *world)
@@ -60,6 +60,42 @@ func TestMake(t *testing.T) {
 		{
 			name: "same spec, older image", replace: true, world: func(w *world) { w.has("tool", upToDate) },
 			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
+		},
+		{
+			name: "same spec, image of the same content", replace: true, world: func(w *world) {
+				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
+			},
+			boxes: "tool=box1",
+		},
+		{
+			name: "create finds a box of the same content", world: func(w *world) {
+				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
+			},
+			boxes: "tool=box1",
+		},
+		{
+			name: "same spec, image of other content", replace: true, world: func(w *world) {
+				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abd"}
+			},
+			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
+		},
+		{
+			name: "same content, another spec", replace: true, edit: func(s *Spec) { s.Box.Init = true }, world: func(w *world) {
+				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
+			},
+			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
+		},
+		{
+			name: "content cannot be told", replace: true, world: func(w *world) {
+				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "broken"}
+			},
+			boxes: "tool=box1", err: "comparing the image of box tool with its newer one: it broke",
+		},
+		{
+			name: "up to date, with one aside", replace: true, world: func(w *world) {
+				w.has("tool.ocisi-old", upToDate).has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
+			},
+			calls: "enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
 		},
 		{
 			name: "someone's container", replace: true, world: func(w *world) { w.has("tool", nil) },

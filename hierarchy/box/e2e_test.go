@@ -58,6 +58,18 @@ func (e engine) Inspect(ctx context.Context, full string) (hierarchy.StoredImage
 	return hierarchy.StoredImage{ID: id(is[0].ID)}, true, nil
 }
 
+func (e engine) Content(ctx context.Context, id string) (string, error) {
+	var is []struct {
+		RootFS struct{ Layers []string }
+		Config struct{ Env, Cmd []string }
+	}
+	ok, err := e.inspect(ctx, "image", id, &is)
+	if !ok || err != nil {
+		return "", err
+	}
+	return fmt.Sprint(is[0]), nil
+}
+
 func (e engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
 	var cs []struct {
 		ID, Name, Image string
@@ -81,14 +93,14 @@ func (e engine) RemoveContainer(ctx context.Context, name string) error {
 }
 
 // build builds the image of the boxes; more is added to its Containerfile.
-func (e engine) build(t *testing.T, name, more string) {
+func (e engine) build(t *testing.T, name, more string, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	text := "FROM ghcr.io/ublue-os/debian-toolbox:latest\n" + more + "\nRUN touch /.containersetupdone\n"
 	if err := os.WriteFile(filepath.Join(dir, "Containerfile"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	e.must(t, "build", "--quiet", "--tag", name, "--file", filepath.Join(dir, "Containerfile"), dir)
+	e.must(t, append([]string{"build", "--quiet", "--tag", name, "--file", filepath.Join(dir, "Containerfile"), dir}, args...)...)
 }
 
 func (e engine) must(t *testing.T, args ...string) string {
@@ -184,7 +196,7 @@ func TestRealEverything(t *testing.T) {
 		t.Log(err)
 		c, _, _ := e.Container(t.Context(), s.Box.Name)
 		equal(t, "label", c.Labels[hierarchy.LabelConfig], "/a%20b/it%27s%2C%20100%25.yaml")
-		equal(t, "label", c.Labels[hierarchy.LabelSpec], box.Hash(s.Box))
+		equal(t, "label", c.Labels[hierarchy.LabelSpec], s.Box.Spec())
 		equal(t, "label", c.Labels[hierarchy.LabelImageID], c.ImageID)
 		equal(t, "user", e.in(t, s.Box.Name, "id", "-un"), os.Getenv("USER"))
 		equal(t, "home", e.in(t, s.Box.Name, "printenv", "HOME"), filepath.Join(own, "home"))
@@ -297,6 +309,90 @@ func TestRealReplace(t *testing.T) {
 	})
 }
 
+// A box outlives new images of the same content, and what is wrong with it is
+// put right.
+func TestRealKeep(t *testing.T) {
+	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+		image := "obx-keep-" + string(e.m) + ":latest"
+		e.build(t, image, tool, "--label", "ocisi.inputs=one")
+		t.Cleanup(func() { _, _ = e.run(context.Background(), "image", "rm", "--force", image) })
+		s := e.spec("obx-keep")
+		s.Image = e.m.StoreRef(image)
+		s.Box.ExportedBins, s.Box.ExportedBinsPath = []string{"/usr/bin/obx-tool"}, t.TempDir()
+		name := s.Box.Name
+		e.forget(t, name)
+		e.forget(t, name+".ocisi-old")
+		var made string
+		replace := func(when string, kept bool) {
+			t.Helper()
+			if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+				t.Fatal(err)
+			}
+			now, _, _ := e.Container(t.Context(), name)
+			if (now.ID == made) != kept {
+				t.Errorf("%s: kept %v", when, !kept)
+			}
+			made = now.ID
+		}
+		replace("no box", false)
+		before, _, _ := e.Inspect(t.Context(), s.Image)
+		e.build(t, image, tool, "--label", "ocisi.inputs=two")
+		if after, _, _ := e.Inspect(t.Context(), s.Image); after.ID == before.ID {
+			t.Error("a label makes no new image: nothing to see here")
+		}
+		replace("another label", true)
+
+		launcher := filepath.Join(s.Box.ExportedBinsPath, "obx-tool")
+		if err := os.Remove(launcher); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), fmt.Sprint([]string{launcher}))
+		e.must(t, "container", "create", "--name", name+".ocisi-old", "--label", hierarchy.LabelBox+"="+name, image, "true")
+		replace("one aside", true)
+		if _, aside, _ := e.Container(t.Context(), name+".ocisi-old"); aside {
+			t.Error("what was aside is still there")
+		}
+		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), "[]")
+
+		e.build(t, image, tool+"\nRUN echo newer >/obx-newer", "--label", "ocisi.inputs=two")
+		replace("another layer", false)
+	})
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// An application that is named by its path makes a launcher of a name that is
+// known beforehand; by its name, one that only the box knows.
+func TestRealApp(t *testing.T) {
+	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+		const entry = "[Desktop Entry]\\nType=Application\\nName=Obx\\nExec=obx-tool %%f\\n"
+		image := "obx-app-" + string(e.m) + ":latest"
+		e.build(t, image, tool+"\nRUN mkdir -p /usr/share/applications && printf '"+entry+"' >/usr/share/applications/org.obx.Tool.desktop")
+		t.Cleanup(func() { _, _ = e.run(context.Background(), "image", "rm", "--force", image) })
+		s := e.spec("obx-app")
+		s.Image = e.m.StoreRef(image)
+		e.forget(t, s.Box.Name)
+		launcher := filepath.Join(d.Home, ".local/share/applications", s.Box.Name+"-org.obx.Tool.desktop")
+		for _, app := range []string{"obx-tool", "/usr/share/applications/org.obx.Tool.desktop"} {
+			s.Box.ExportedApps = []string{app}
+			if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+				t.Fatal(err)
+			}
+			if !exists(launcher) {
+				t.Errorf("%s: no %s", app, launcher)
+			}
+			equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), "[]")
+			if err := os.Remove(launcher); err != nil {
+				t.Fatal(err)
+			}
+		}
+		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), fmt.Sprint([]string{launcher}))
+	})
+}
+
 func TestRealInit(t *testing.T) {
 	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
 		const withInit = "obx-init-dx:latest"
@@ -330,6 +426,14 @@ func TestRealRoot(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("time %d: %s", i, time.Since(begun))
+		}
+		made, _, _ := d.Find(t.Context(), e, s)
+		e.build(t, imageName, tool, "--label", "ocisi.inputs=root")
+		if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+			t.Fatal(err)
+		}
+		if now, _, err := d.Find(t.Context(), e, s); err != nil || now.ID != made.ID {
+			t.Errorf("replaced by a box of the same content: %v", err)
 		}
 		_, mine, _ := e.Container(t.Context(), s.Box.Name)
 		if mine {

@@ -17,12 +17,14 @@ import (
 // world plays an engine, the distrobox that creates boxes in it, and sudo with
 // another store behind it. It writes down what changes it.
 type world struct {
-	t       *testing.T
-	images  map[string]string // full name → ID
-	boxes   map[string]hierarchy.StoredBox
-	root    *world
-	version string
-	made    int
+	t      *testing.T
+	images map[string]string // full name → ID
+	boxes  map[string]hierarchy.StoredBox
+	// contents has what images consist of, by ID; one that is not there is gone.
+	contents map[string]string
+	root     *world
+	version  string
+	made     int
 
 	// before is asked before each program runs; an error stands for the
 	// program's failure, after what it would have done if done is true.
@@ -66,6 +68,13 @@ func (w *world) names() string {
 func (w *world) Inspect(_ context.Context, full string) (hierarchy.StoredImage, bool, error) {
 	id, ok := w.images[full]
 	return hierarchy.StoredImage{ID: id}, ok, nil
+}
+
+func (w *world) Content(_ context.Context, id string) (string, error) {
+	if w.contents[id] == "broken" {
+		return "", errors.New("it broke")
+	}
+	return w.contents[id], nil
 }
 
 func (w *world) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
@@ -177,7 +186,10 @@ func (w *world) playRoot(c process.Cmd) error {
 		return nil
 	}
 	args, name := c.Args[2:], c.Args[len(c.Args)-1]
-	_, image := w.root.images[name]
+	id, image := w.root.images[name]
+	if content, ok := w.root.contents[name]; ok && content != "" {
+		id, image = name, true
+	}
 	b, box := w.root.boxes[name]
 	switch strings.Join(args[:min(2, len(args))], " ") {
 	case "image exists", "container exists":
@@ -185,7 +197,8 @@ func (w *world) playRoot(c process.Cmd) error {
 			return &process.Error{Cmd: c, Exit: 1, Err: errors.New("exit status 1")}
 		}
 	case "image inspect":
-		fmt.Fprintf(c.Stdout, `[{"Id": %q}]`, strings.TrimPrefix(w.root.images[name], "sha256:"))
+		fmt.Fprintf(c.Stdout, `[{"Id": %q, "RootFS": {"Type": "layers", "Layers": [%q]}, "Config": {"User": "x", "Labels": {"ocisi.inputs": %[1]q, %[3]q: %[1]q, %[4]q: %[1]q}}}]`,
+			strings.TrimPrefix(id, "sha256:"), w.root.contents[id], hierarchy.LabelBaseName, hierarchy.LabelBaseDigest)
 	case "container inspect":
 		fmt.Fprintf(c.Stdout, `[{"Id": %q, "Name": %q, "Image": %q, "Config": {"Labels": {"ocisi.spec": %q, "manager": "distrobox"}}}]`,
 			b.ID, b.Name, strings.TrimPrefix(b.ImageID, "sha256:"), b.Labels[hierarchy.LabelSpec])
@@ -198,7 +211,11 @@ func (w *world) playRoot(c process.Cmd) error {
 		if err != nil {
 			return err
 		}
-		w.root.images[string(saved)] = w.images[string(saved)]
+		id := w.images[string(saved)]
+		w.root.images[string(saved)] = id
+		if w.root.contents != nil {
+			w.root.contents[id] = w.contents[id]
+		}
 		w.note("load %s", saved)
 	default:
 		w.t.Errorf("unexpected: %s", c)

@@ -83,6 +83,23 @@ func (d *Distrobox) lacks(ctx context.Context, b hierarchy.Box) (nvidia bool, er
 	return true, nil
 }
 
+// upToDate reports whether a box is what a new one would be: as the spec wants
+// it, and of an image of the same content.
+func (j *job) upToDate(ctx context.Context, old hierarchy.StoredBox) (bool, error) {
+	if old.Labels[hierarchy.LabelSpec] != j.spec.Box.Spec() {
+		return false, nil
+	}
+	if old.ImageID == j.spec.ImageID {
+		return true, nil
+	}
+	before, err := j.store.Content(ctx, old.ImageID)
+	if err != nil || before == "" {
+		return false, err
+	}
+	after, err := j.store.Content(ctx, j.spec.ImageID)
+	return after == before, err
+}
+
 func (j *job) say(format string, args ...any) {
 	j.emit(hierarchy.Progress{Title: fmt.Sprintf(format, args...)})
 }
@@ -127,7 +144,7 @@ func (j *job) tryCreate(ctx context.Context) error {
 		err = errors.New("distrobox reports success, but there is no box")
 	case c.ImageID != j.spec.ImageID:
 		err = fmt.Errorf("made from image %s instead of %s", c.ImageID, j.spec.ImageID)
-	case c.Labels[hierarchy.LabelSpec] != Hash(j.spec.Box):
+	case c.Labels[hierarchy.LabelSpec] != j.spec.Box.Spec():
 		err = errors.New("made without ocisi's labels")
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -24,6 +25,34 @@ func (r rootStore) Inspect(ctx context.Context, full string) (hierarchy.StoredIm
 		return hierarchy.StoredImage{}, false, err
 	}
 	return hierarchy.StoredImage{ID: digest(found[0].ID), Refs: []string{full}}, true, nil
+}
+
+// Content implements Engine. Its texts tell images of root's store apart, and
+// are not those of the user's.
+func (r rootStore) Content(ctx context.Context, id string) (string, error) {
+	var found []struct {
+		RootFS struct{ Layers []string }
+		Config map[string]any
+	}
+	ok, err := r.inspect(ctx, "image", id, &found)
+	if !ok || err != nil || len(found) == 0 {
+		return "", err
+	}
+	im := found[0]
+	if labels, ok := im.Config["Labels"].(map[string]any); ok {
+		maps.DeleteFunc(labels, func(key string, _ any) bool { return own(key) })
+	}
+	text, err := json.Marshal(im)
+	if err != nil {
+		return "", fmt.Errorf("comparing image %s of root's podman: %w", id, err)
+	}
+	return string(text), nil
+}
+
+// own reports whether a label tells how ocisi built an image, not what is in
+// it.
+func own(label string) bool {
+	return strings.HasPrefix(label, "ocisi.") || label == hierarchy.LabelBaseName || label == hierarchy.LabelBaseDigest
 }
 
 // Container implements Engine.

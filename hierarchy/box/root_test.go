@@ -1,7 +1,9 @@
 package box
 
 import (
+	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +39,72 @@ func TestRootfulBox(t *testing.T) {
 	if got, want := strings.Join(w.root.calls, ", "), "rename tool tool.ocisi-old, remove tool.ocisi-old"; got != want {
 		t.Errorf("did %q, want %q", got, want)
 	}
+}
+
+// Root's store compares the images that it has itself.
+func TestRootfulBoxOfTheSameContent(t *testing.T) {
+	const name = "localhost/tool-dx:latest"
+	for newer, boxes := range map[string]string{"abc": "tool=box1", "abd": "tool=box2"} {
+		w := newWorld(t)
+		w.contents = map[string]string{"sha256:new": "abc", "sha256:newer": newer}
+		w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}, contents: map[string]string{}}
+		d := &Distrobox{Runner: w}
+		s := spec(func(s *Spec) { s.Box.Root = true })
+		if err := d.Replace(t.Context(), w, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		w.images[name], s.ImageID = "sha256:newer", "sha256:newer"
+		if err := d.Replace(t.Context(), w, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.root.names(); got != boxes {
+			t.Errorf("content %s: root's boxes %q, want %q", newer, got, boxes)
+		}
+	}
+}
+
+func TestRootContent(t *testing.T) {
+	const inspect = `[{"RootFS": {"Layers": ["a"]}, "Config": {"User": "x", "Labels": {"k": "v", "ocisi.inputs": "1"}}}]`
+	content := func(answer string) string {
+		text, err := rootStore{&Distrobox{Runner: answering(answer)}}.Content(t.Context(), "sha256:x")
+		if err != nil {
+			t.Error(err)
+		}
+		return text
+	}
+	if got := content(""); got != "" {
+		t.Errorf("an image that is gone: %q", got)
+	}
+	for _, edit := range []struct {
+		old, with string
+		same      bool
+	}{
+		{`"1"`, `"2"`, true},
+		{"ocisi.inputs", hierarchy.LabelBaseDigest, true},
+		{`"a"`, `"b"`, false},
+		{`"x"`, `"y"`, false},
+		{`"v"`, `"w"`, false},
+		{`"k"`, `"ocisi"`, false},
+	} {
+		if got := content(strings.Replace(inspect, edit.old, edit.with, 1)) == content(inspect); got != edit.same {
+			t.Errorf("%s for %s: same %v", edit.with, edit.old, got)
+		}
+	}
+}
+
+// answering is root's podman with one image, or none if there is nothing to
+// say about it.
+type answering string
+
+// Run implements process.Runner.
+func (a answering) Run(_ context.Context, c process.Cmd) error {
+	if a == "" {
+		return failed(c)
+	}
+	if slices.Contains(c.Args, "inspect") {
+		_, _ = io.WriteString(c.Stdout, string(a))
+	}
+	return nil
 }
 
 func TestSudoThatAsks(t *testing.T) {
