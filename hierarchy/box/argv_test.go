@@ -262,7 +262,7 @@ func TestMissing(t *testing.T) {
 	b := hierarchy.Box{
 		Name: "tool", Home: "~/tool", // launchers are the host's, whatever home the box has
 		ExportedBins: []string{"/usr/bin/zig", "/opt/zls/zls"},
-		ExportedApps: []string{"code", "/usr/share/applications/org.gnome.Builder.desktop", "org.gnome.Builder.desktop"},
+		ExportedApps: []string{"code", "/opt/code", "/usr/share/applications/org.gnome.Builder.desktop", "org.gnome.Builder.desktop"},
 	}
 	const bins, apps = "/var/home/dev/.local/bin/", "/var/home/dev/.local/share/applications/"
 	tests := []struct {
