@@ -56,18 +56,18 @@ func (in Inputs) Fingerprint() string {
 	for ref := range in.Bases {
 		plain.Bases[ref] = Base{}
 	}
-	sum := sha256.Sum256(plain.encode())
+	sum := sha256.Sum256([]byte(plain.String()))
 	return hex.EncodeToString(sum[:16])
 }
 
-// encode returns the JSON form. Its keys are in order, so that it is the same
+// String returns the JSON form. Its keys are in order, so that it is the same
 // for the same Inputs.
-func (in Inputs) encode() []byte {
+func (in Inputs) String() string {
 	data, err := json.Marshal(in)
 	if err != nil {
 		panic(err) // strings, maps of strings and a time
 	}
-	return data
+	return string(data)
 }
 
 // ReadInputs returns what an image was built from, by its labels; false when

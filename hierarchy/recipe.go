@@ -45,7 +45,7 @@ func (e *BuildError) Unwrap() error { return e.Err }
 // would give every image a new ID. Graph.Read must have been called.
 func (im Image) Recipe(config string, made Inputs) Recipe {
 	with := map[string]string{}
-	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelInputs: string(made.encode())}
+	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelInputs: made.String()}
 	var needs []string
 	for _, p := range im.Parents {
 		full := im.Manager.StoreRef(p.As)

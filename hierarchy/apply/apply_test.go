@@ -40,17 +40,17 @@ func (w *worker) work(ctx context.Context, what string) error {
 	}
 }
 
-func (w *worker) Pull(ctx context.Context, _ hierarchy.Manager, ref string, _ func(hierarchy.Progress)) error {
-	return w.work(ctx, "pull "+ref)
+func (w *worker) Pull(ctx context.Context, s plan.Step, _ func(hierarchy.Progress)) error {
+	return w.work(ctx, "pull "+s.Name)
 }
 
-func (w *worker) Build(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (string, error) {
-	emit(hierarchy.Progress{Title: "RUN " + im.Name})
-	return "sha256:" + im.Name, w.work(ctx, "build "+im.Name)
+func (w *worker) Build(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (string, error) {
+	emit(hierarchy.Progress{Title: "RUN " + s.Wanted.Name})
+	return "sha256:" + s.Wanted.Name, w.work(ctx, "build "+s.Wanted.Name)
 }
 
-func (w *worker) Box(ctx context.Context, im hierarchy.Image, _ func(hierarchy.Progress)) (plan.Action, error) {
-	return plan.Keep, w.work(ctx, "box "+im.Box.Name)
+func (w *worker) Box(ctx context.Context, s plan.Step, _ func(hierarchy.Progress)) (plan.Action, error) {
+	return plan.Keep, w.work(ctx, "box "+s.Wanted.Box.Name)
 }
 
 func (w *worker) Remove(ctx context.Context, t plan.Target) error {

@@ -35,6 +35,7 @@ type decision struct {
 	build    bool
 	noCache  bool
 	reasons  []string
+	below    map[string]string // by base: how one that only its parents are built from has changed
 }
 
 // base is an image that is not managed, in one store.
@@ -97,6 +98,7 @@ func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
 		n.stored, n.present = d.stores[im.Manager].image(im.Manager.StoreRef(im.Ref()))
 		n.foreign = n.present && n.stored.Labels[hierarchy.LabelImage] != im.Ref()
 		n.made, n.known = hierarchy.ReadInputs(n.stored.Labels, im.Ref())
+		n.below = map[string]string{}
 		d.byKey[im.Key()] = i
 		d.images[i] = n
 		for _, p := range im.Parents {
@@ -180,7 +182,7 @@ func (d *decider) mark(i int, reason string) {
 	if im.foreign {
 		return
 	}
-	if !slices.Contains(im.reasons, reason) {
+	if reason != "" && !slices.Contains(im.reasons, reason) {
 		im.reasons = append(im.reasons, reason)
 	}
 	if !im.build {
@@ -200,6 +202,9 @@ func (d *decider) follow(i int) {
 	for _, p := range im.Parents {
 		if at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: p.As}]; ok && !d.images[at].present {
 			d.mark(at, d.absent(at))
+			for base, reason := range im.below {
+				d.base(at, base, reason)
+			}
 		}
 	}
 	for _, need := range im.Bases {
@@ -215,9 +220,24 @@ func (d *decider) follow(i int) {
 func (d *decider) pulls(b *base) {
 	for _, i := range b.users {
 		if im := &d.images[i]; im.present && im.made.Bases[b.name].ID != b.last.ID {
-			d.mark(i, moved(b.name, im.made.Bases[b.name], b.last))
+			d.base(i, b.name, change(im.made.Bases[b.name], b.last))
 		}
 	}
+}
+
+// base marks an image because a base has changed. Where it is one of its
+// parents that is built from the base, that parent's reason says so.
+func (d *decider) base(i int, base, change string) {
+	im := &d.images[i]
+	if _, ok := im.Inputs.Bases[base]; !ok {
+		return
+	}
+	if slices.ContainsFunc(im.Bases, func(n hierarchy.Need) bool { return n.As == base }) {
+		d.mark(i, "base "+base+" "+change)
+		return
+	}
+	im.below[base] = change
+	d.mark(i, "")
 }
 
 // look marks an image for reasons of its own.
@@ -237,6 +257,13 @@ func (d *decider) look(i int) {
 	default:
 		for _, reason := range d.changes(im) {
 			d.mark(i, reason)
+		}
+		for _, ref := range slices.Sorted(maps.Keys(im.Inputs.Bases)) {
+			if b := d.bases[Target{Base, im.Manager, ref}]; b != nil {
+				if change := b.changed(im.made.Bases[ref]); change != "" {
+					d.base(i, ref, change)
+				}
+			}
 		}
 	}
 	switch limit := im.MaxAge; {
@@ -283,13 +310,6 @@ func (d *decider) changes(im *decision) []string {
 	for _, ref := range slices.Sorted(maps.Keys(want.Parents)) {
 		if reason := d.changedParent(im, ref); reason != "" {
 			out = append(out, reason)
-		}
-	}
-	for _, ref := range slices.Sorted(maps.Keys(want.Bases)) {
-		if b := d.bases[Target{Base, im.Manager, ref}]; b != nil {
-			if reason := b.changed(made.Bases[ref]); reason != "" {
-				out = append(out, reason)
-			}
 		}
 	}
 	return out
@@ -363,25 +383,25 @@ func (b *base) changed(made hierarchy.Base) string {
 	now := hierarchy.Base{ID: b.stored.ID, Digest: cmp.Or(b.pin, b.stored.Digest(b.name))}
 	switch {
 	case made == (hierarchy.Base{}):
-		return "base " + b.name + " is new"
+		return "is new"
 	case b.asked && b.remote.Moved && b.pin == "":
-		return moved(b.name, made, hierarchy.Base{Digest: b.remote.Digest})
+		return change(made, hierarchy.Base{Digest: b.remote.Digest})
 	case b.present && now.ID != made.ID:
-		return moved(b.name, made, now)
+		return change(made, now)
 	case !b.present && b.pin != "" && b.pin != made.Digest:
-		return moved(b.name, made, hierarchy.Base{Digest: b.pin})
+		return change(made, hierarchy.Base{Digest: b.pin})
 	}
 	return ""
 }
 
-func moved(name string, from, to hierarchy.Base) string {
+func change(from, to hierarchy.Base) string {
 	if from.Digest != "" && to.Digest != "" && from.Digest != to.Digest {
-		return fmt.Sprintf("base %s moved: %s → %s", name, short(from.Digest), short(to.Digest))
+		return fmt.Sprintf("moved: %s → %s", short(from.Digest), short(to.Digest))
 	}
 	if from.ID != "" && to.ID != "" {
-		return fmt.Sprintf("base %s changed: %s → %s", name, short(from.ID), short(to.ID))
+		return fmt.Sprintf("changed: %s → %s", short(from.ID), short(to.ID))
 	}
-	return fmt.Sprintf("base %s changed", name)
+	return "changed"
 }
 
 // short returns the beginning of a digest, as people compare them.

@@ -1,29 +1,30 @@
 package plan_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-func need(ref string) hierarchy.Need { return hierarchy.Need{Ref: ref, As: ref} }
-
-// graph is base ← tools ← go ← go-dx (a box) in docker, and deb in podman.
-func graph() *hierarchy.Graph {
-	im := func(m hierarchy.Manager, name string, parents, bases []hierarchy.Need) hierarchy.Image {
-		return hierarchy.Image{Name: name, Tag: "1", Manager: m, Parents: parents, Bases: bases}
-	}
-	dx := im(hierarchy.Docker, "go-dx", []hierarchy.Need{need("go:1")}, nil)
-	dx.Box = &hierarchy.Box{Name: "gobox"}
-	return &hierarchy.Graph{Images: []hierarchy.Image{
-		im(hierarchy.Docker, "tools", nil, []hierarchy.Need{need("ghcr.io/x/base:1")}),
-		im(hierarchy.Docker, "go", []hierarchy.Need{need("tools:1")}, []hierarchy.Need{need("ghcr.io/x/base:1")}),
-		dx,
-		im(hierarchy.Podman, "deb", nil, []hierarchy.Need{need("debian:12")}),
-	}}
+// small is base ← tools ← go ← godx (with a box) and tools ← zig, all built.
+func small(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.registry["ghcr.io/x/base:1"] = sum("base")
+	w.image("tools", "FROM ghcr.io/x/base:1\nCOPY build.sh share /\n")
+	w.image("go", "FROM tools:1\nARG V\n", `args: {V: "0.14"}`)
+	w.image("godx", "FROM go:1\n", "assemble: true", "distrobox: gobox", "box: {exported_bins: [/usr/bin/go]}")
+	w.image("zig", "FROM tools:1\n")
+	w.files["d/build.sh"] = "make"
+	w.files["d/share/a"] = "a"
+	w.run(w.plan(plan.Options{}), nil)
+	w.settled(plan.Options{}, "the first run")
+	return w
 }
 
 func text(p plan.Plan) string {
@@ -39,117 +40,230 @@ func text(p plan.Plan) string {
 }
 
 func TestNewOnEmptyStores(t *testing.T) {
+	w := small(t)
+	p := plan.New(w.graph(), plan.Stores{}, plan.Options{})
 	want := `pull docker base ghcr.io/x/base:1
 build docker image tools:1 <base ghcr.io/x/base:1
-build docker image go:1 <base ghcr.io/x/base:1 <image tools:1
-build docker image go-dx:1 <image go:1
-create docker box gobox <image go-dx:1
-pull podman base debian:12
-build podman image deb:1 <base debian:12
+build docker image go:1 <image tools:1
+build docker image godx:1 <image go:1
+create docker box gobox <image godx:1
+build docker image zig:1 <image tools:1
 `
-	p := plan.New(graph(), plan.Stores{})
 	if got := text(p); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if p.Changes() != 7 || p.Count(plan.Image) != 4 {
+	if p.Changes() != 6 || p.Count(plan.Image) != 4 {
 		t.Errorf("%d changes, %d images", p.Changes(), p.Count(plan.Image))
 	}
-}
-
-func stores(boxLabels map[string]string) plan.Stores {
-	own := func(ref string) map[string]string {
-		return map[string]string{hierarchy.LabelImage: ref, hierarchy.LabelConfig: "/c.yaml"}
-	}
-	child := func(ref, parent string) map[string]string {
-		labels := own(ref)
-		labels[hierarchy.LabelParent] = parent
-		return labels
-	}
-	return plan.Stores{
-		hierarchy.Docker: {Manager: hierarchy.Docker, Images: []hierarchy.StoredImage{
-			{Refs: []string{"ghcr.io/x/base:1"}},
-			{Refs: []string{"docker.io/library/tools:1"}, Labels: own("tools:1"), Size: 10},
-			{Refs: []string{"docker.io/library/go:1"}, Labels: child("go:1", "tools:1"), Size: 20},
-			{Refs: []string{"docker.io/library/go-dx:1"}, Labels: own("go-dx:1"), Size: 30},
-			{Refs: []string{"docker.io/library/zig:1"}, Labels: own("zig:1"), Size: 40},
-			{Refs: []string{"docker.io/library/users:1"}, Labels: own("go:1"), Size: 50}, // built on ours: inherits its labels
-			{Refs: []string{"docker.io/library/other:1"}, Labels: map[string]string{hierarchy.LabelImage: "other:1", hierarchy.LabelConfig: "/other.yaml"}},
-		}, Boxes: []hierarchy.StoredBox{
-			{Name: "gobox", Labels: boxLabels},
-			{Name: "zigbox", Labels: map[string]string{hierarchy.LabelBox: "zigbox", hierarchy.LabelConfig: "/c.yaml"}},
-			{Name: "gobox.ocisi-old", Labels: map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelConfig: "/c.yaml"}},
-			{Name: "foreign", Labels: map[string]string{"manager": "distrobox"}},
-			{Name: "other", Labels: map[string]string{hierarchy.LabelBox: "other", hierarchy.LabelConfig: "/other.yaml"}},
-		}},
-		// The managed deb is localhost/deb; docker.io's debian:12 is the base.
-		hierarchy.Podman: {Manager: hierarchy.Podman, Images: []hierarchy.StoredImage{
-			{Refs: []string{"docker.io/library/debian:12"}}, {Refs: []string{"docker.io/library/deb:1"}},
-		}},
+	if !strings.Contains(reasons(p), "build tools:1: image is not in the store\n") {
+		t.Error(reasons(p))
 	}
 }
 
-func TestNewOnFullStores(t *testing.T) {
-	p := plan.New(graph(), stores(map[string]string{hierarchy.LabelBox: "gobox"}))
-	want := `keep docker base ghcr.io/x/base:1
-rebuild docker image tools:1 <base ghcr.io/x/base:1
-rebuild docker image go:1 <base ghcr.io/x/base:1 <image tools:1
-rebuild docker image go-dx:1 <image go:1
-recreate docker box gobox <image go-dx:1
-keep podman base debian:12
-build podman image deb:1 <base debian:12
-`
-	if got := text(p); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+// Every reason, in the words that people read.
+func TestReasons(t *testing.T) {
+	const rest = "rebuild go:1: parent tools is rebuilt\nrebuild godx:1: parent go is rebuilt\n" +
+		"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"
+	const below = "rebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"
+	label := func(w *world, ref, key, value string) {
+		im, _ := w.store.Image("docker.io/library/" + ref)
+		im.Labels[key] = value
 	}
-	if p.Changes() != 5 {
-		t.Errorf("%d changes, want 5: keeping is none", p.Changes())
+	base := func(w *world) *hierarchy.StoredImage { return &w.store.Images[0] }
+	for _, c := range []struct {
+		name    string
+		change  func(w *world)
+		options plan.Options
+		want    string
+	}{
+		{"nothing", func(*world) {}, plan.Options{Refresh: true}, ""},
+		{"Containerfile", func(w *world) { w.files["d/Containerfile.zig"] += "#" }, plan.Options{}, "rebuild zig:1: Containerfile changed\n"},
+		{"unrelated file", func(w *world) { w.files["d/README"] = "#" }, plan.Options{}, ""},
+		{"a file", func(w *world) { w.files["d/build.sh"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh changed\n" + rest},
+		{"two files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh and share/a changed\n" + rest},
+		{"argument", func(w *world) { w.config = strings.Replace(w.config, "0.14", "0.15", 1) }, plan.Options{}, "rebuild go:1: argument V: 0.14 → 0.15\n" + below},
+		{"argument gone", func(w *world) { w.config = strings.Replace(w.config, `args: {V: "0.14"}`, "", 1) }, plan.Options{}, "rebuild go:1: argument V is gone\n" + below},
+		{"argument new", func(w *world) {
+			label(w, "go:1", hierarchy.LabelInputs, strings.Replace(w.inputs("go:1"), `"V"`, `"W"`, 1))
+		}, plan.Options{}, "rebuild go:1: argument V is new: 0.14; argument W is gone\n" + below},
+		{"labels of an older form", func(w *world) { label(w, "go:1", hierarchy.LabelInputs, "{}") }, plan.Options{}, "rebuild go:1: its labels do not say what it was built from\n" + below},
+		{"labels of the other engine", func(w *world) {
+			label(w, "zig:1", hierarchy.LabelInputs, strings.Replace(w.inputs("zig:1"), "docker", "podman", 1))
+		}, plan.Options{}, "rebuild zig:1: built by podman\n"},
+		{"tag", func(w *world) { w.untag("docker.io/library/zig:1") }, plan.Options{}, "build zig:1: image is not in the store\n"},
+		{"tag of a box's image", func(w *world) { w.untag("docker.io/library/godx:1") }, plan.Options{}, "build godx:1: tag is missing\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, plan.Options{}, ""},
+		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "#" }, plan.Options{},
+			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "#" }, plan.Options{},
+			"build go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"parent built by somebody else", func(w *world) { w.store.Images[2].ID = "sha256:new" }, plan.Options{}, strings.Replace(below, "is rebuilt\n", "was built anew\n", 1)},
+		{"base, not asked for", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{}, ""},
+		{"base", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{Refresh: true},
+			"pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
+		{"base pulled by hand", func(w *world) {
+			base(w).ID, base(w).Digests = "sha256:1234567890abcdef", []string{"ghcr.io/x/base@sha256:abcdef1234567890"}
+		}, plan.Options{},
+			"rebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → abcdef123456\n" + rest},
+		{"base built by hand", func(w *world) { base(w).ID, base(w).Digests = "sha256:1234567890abcdef", nil }, plan.Options{},
+			"rebuild tools:1: base ghcr.io/x/base:1 changed: ID → 1234567890ab\n" + rest},
+		{"base removed", func(w *world) { w.untag("ghcr.io/x/base:1"); w.store.Images = w.store.Images[1:] }, plan.Options{}, ""},
+		{"base removed and needed", func(w *world) { w.store.Images = w.store.Images[1:]; w.files["d/build.sh"] += "#" }, plan.Options{},
+			"pull ghcr.io/x/base:1: base is not in the store; the same one again, 5e1a7b63c0e6\nrebuild tools:1: build.sh changed\n" + rest},
+		{"lock", func(w *world) { w.pins["ghcr.io/x/base:1"] = sum("base") }, plan.Options{}, ""},
+		{"lock of another", func(w *world) { w.pins["ghcr.io/x/base:1"] = sum("new") }, plan.Options{},
+			"pull ghcr.io/x/base:1: base is not in the store; locked to 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
+		{"override", func(w *world) { w.head = "bases: {\"ghcr.io/x/base:1\": localhost/my:2}\n" }, plan.Options{},
+			"pull localhost/my:2: base is not in the store\nrebuild tools:1: base localhost/my:2 is new\n" + rest},
+		{"force", func(*world) {}, plan.Options{Force: true}, "rebuild tools:1: forced\nrebuild go:1: forced; parent tools is rebuilt\nrebuild godx:1: forced; parent go is rebuilt\n" +
+			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: forced; parent tools is rebuilt\n"},
+		{"foreign image", func(w *world) { label(w, "zig:1", hierarchy.LabelImage, "tools:1") }, plan.Options{}, "refuse zig:1: foreign image holds this name\n"},
+		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
+		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
+		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
+		{"box of an older image", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "old" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an image that is gone", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of the same layers", func(w *world) { w.store.Boxes[0].ImageID = "sha256:old" }, plan.Options{}, ""},
+		{"box without its launcher", func(w *world) { w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"} }, plan.Options{}, "export gobox: missing: /home/u/.local/bin/go\n"},
+		{"foreign box", func(w *world) { w.store.Boxes[0].Labels = map[string]string{"manager": "distrobox"} }, plan.Options{}, "refuse gobox: a box of this name was not made by ocisi\n"},
+		{"box left aside", func(w *world) {
+			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", Labels: w.store.Boxes[0].Labels})
+		}, plan.Options{}, "recreate gobox: an earlier run was stopped: gobox.ocisi-old is left of it\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := small(t)
+			id := short(w.store.Images[0].ID)
+			c.change(w)
+			want := strings.NewReplacer("5e1a7b63c0e6", short(sum("base")), "8ef26db7bc7e", short(sum("new")), "ID", id).Replace(c.want)
+			p := w.plan(c.options)
+			if got := reasons(p); got != want {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
 }
 
-func TestForeignBoxIsRefused(t *testing.T) {
-	p := plan.New(graph(), stores(map[string]string{"manager": "distrobox"}))
-	if got := text(p); !strings.Contains(got, "refuse docker box gobox") {
-		t.Errorf("got\n%s", got)
+func (w *world) inputs(ref string) string {
+	im, _ := w.store.Image("docker.io/library/" + ref)
+	return im.Labels[hierarchy.LabelInputs]
+}
+
+func short(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] }
+
+// What is kept says why, too.
+func TestKept(t *testing.T) {
+	target := plan.Target{Kind: plan.Base, Manager: hierarchy.Docker, Name: "ghcr.io/x/base:1"}
+	for _, c := range []struct {
+		name   string
+		change func(w *world)
+		remote map[plan.Target]plan.Remote
+		want   string
+	}{
+		{"not asked", func(*world) {}, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"asked", func(*world) {}, map[plan.Target]plan.Remote{target: {Digest: sum("base")}}, "keep ghcr.io/x/base:1: its registry has the same one"},
+		{"offline", func(*world) {}, map[plan.Target]plan.Remote{target: {Err: errors.New("no route to host")}}, "keep ghcr.io/x/base:1: unknown, kept: no route to host"},
+		{"locked", func(w *world) { w.pins[target.Name] = sum("base") }, nil, "keep ghcr.io/x/base:1: locked to " + short(sum("base"))},
+		{"locked, moved", func(w *world) { w.pins[target.Name] = sum("base") }, map[plan.Target]plan.Remote{target: {Digest: sum("new"), Moved: true}},
+			"keep ghcr.io/x/base:1: locked to " + short(sum("base")) + "; its registry has " + short(sum("new"))},
+		{"base removed", func(w *world) { w.store.Images = w.store.Images[1:] }, nil, "skip ghcr.io/x/base:1: base is not in the store, and nothing is to be built from it"},
+		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, nil, "skip go:1: tag is missing; its layers are those of godx, so nothing is"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := small(t)
+			c.change(w)
+			p := plan.New(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.Options{Now: w.now, Remote: c.remote})
+			var got []string
+			for _, s := range p.Steps {
+				got = append(got, fmt.Sprintf("%s %s: %s", s.Action, s.Name, s.Reason))
+			}
+			if !strings.Contains(strings.Join(got, "\n")+"\n", c.want+"\n") || p.Changes() != 0 {
+				t.Errorf("%q is not in\n%s", c.want, strings.Join(got, "\n"))
+			}
+		})
 	}
 }
 
-func TestClean(t *testing.T) {
-	all := stores(map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelConfig: "/c.yaml"})
-	if got, want := text(plan.Clean(graph(), all, "/c.yaml", false)), "remove docker box zigbox\nremove docker image zig:1 <box zigbox\n"; got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+// A box of root's podman is compared with what root's store has.
+func TestRootBox(t *testing.T) {
+	w := small(t)
+	g := w.graph()
+	for i := range g.Images {
+		g.Images[i].Manager, g.Images[i].Inputs.Manager = hierarchy.Podman, hierarchy.Podman
+		if g.Images[i].Box != nil {
+			g.Images[i].Box.Root = true
+		}
 	}
-	p := plan.Clean(graph(), all, "/c.yaml", true)
-	want := `remove docker box zigbox
-remove docker image zig:1 <box zigbox
-remove docker image go:1 <box zigbox
-remove docker image tools:1 <box zigbox <image go:1
-`
-	if got := text(p); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	box := func(store hierarchy.Store) string {
+		p := plan.New(g, plan.Stores{hierarchy.Podman: store}, plan.Options{})
+		return string(p.Steps[4].Action) + " " + p.Steps[4].Reason
 	}
-	if p.Steps[1].Bytes != 40 || p.Steps[1].Reason == p.Steps[2].Reason {
-		t.Errorf("bytes and reasons: %+v", p.Steps)
+	if got := box(hierarchy.Store{RootUnknown: true}); !strings.HasPrefix(got, "recreate a box of root's podman") {
+		t.Errorf("got %s", got)
+	}
+	mine := []hierarchy.StoredBox{{Name: "gobox", Labels: map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelSpec: g.Images[2].Box.Spec()}}}
+	if got := box(hierarchy.Store{Boxes: mine}); got != "create box does not exist" {
+		t.Errorf("got %s", got)
+	}
+	if got := box(hierarchy.Store{RootBoxes: mine}); !strings.HasPrefix(got, "recreate image godx is rebuilt") {
+		t.Errorf("got %s", got)
 	}
 }
 
-// BenchmarkNew plans 2,000 images in 20 branches.
+// A build keeps the age of the steps that it takes from the cache.
+func TestFresh(t *testing.T) {
+	w := small(t)
+	then := w.now
+	w.now = then.Add(time.Hour)
+	w.files["d/Containerfile.zig"] += "#"
+	p := w.plan(plan.Options{})
+	if s := p.Steps[len(p.Steps)-1]; !s.Fresh.Equal(then) || s.NoCache {
+		t.Errorf("%s: fresh %v, no cache %v", s.Name, s.Fresh, s.NoCache)
+	}
+	p = w.plan(plan.Options{Force: true})
+	if s := p.Steps[len(p.Steps)-1]; !s.Fresh.IsZero() || !s.NoCache {
+		t.Errorf("%s: fresh %v, no cache %v", s.Name, s.Fresh, s.NoCache)
+	}
+}
+
+// BenchmarkNew plans 2,000 images in 20 branches, all of which are there.
 func BenchmarkNew(b *testing.B) {
+	for _, n := range []int{200, 2000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			g, all := large(b, n)
+			for b.Loop() {
+				if p := plan.New(g, all, plan.Options{}); p.Changes() != 0 {
+					b.Fatal(reasons(p))
+				}
+			}
+		})
+	}
+}
+
+// large returns a graph of n images and a store in which they are up to date.
+func large(tb testing.TB, n int) (*hierarchy.Graph, plan.Stores) {
+	tb.Helper()
 	g := &hierarchy.Graph{}
-	store := hierarchy.Store{Manager: hierarchy.Docker}
-	for i := range 2000 {
+	store := hierarchy.Store{Manager: hierarchy.Docker, Images: []hierarchy.StoredImage{{ID: "base", Refs: []string{"ghcr.io/x/base:1"}}}}
+	for i := range n {
 		im := hierarchy.Image{Name: fmt.Sprint("im", i), Tag: "1", Manager: hierarchy.Docker}
+		im.Inputs = hierarchy.Inputs{Version: 1, Bases: map[string]hierarchy.Base{"ghcr.io/x/base:1": {}}}
 		if i%100 == 0 {
-			im.Bases = []hierarchy.Need{need("ghcr.io/x/base:1")}
+			im.Bases = []hierarchy.Need{{Ref: "ghcr.io/x/base:1", As: "ghcr.io/x/base:1"}}
 		} else {
-			im.Parents = []hierarchy.Need{need(fmt.Sprintf("im%d:1", i-1))}
+			parent := fmt.Sprintf("im%d:1", i-1)
+			im.Parents = []hierarchy.Need{{Ref: parent, As: parent}}
+			im.Inputs.Parents = map[string]hierarchy.Parent{parent: {}}
+		}
+		made := im.Inputs
+		made.Bases = map[string]hierarchy.Base{"ghcr.io/x/base:1": {ID: "base"}}
+		made.Parents = map[string]hierarchy.Parent{}
+		for ref := range im.Inputs.Parents {
+			made.Parents[ref] = hierarchy.Parent{ID: fmt.Sprint(i - 1)}
 		}
 		g.Images = append(g.Images, im)
-		store.Images = append(store.Images, hierarchy.StoredImage{Refs: []string{"docker.io/library/" + im.Ref()}})
+		store.Images = append(store.Images, hierarchy.StoredImage{ID: fmt.Sprint(i), Refs: []string{"docker.io/library/" + im.Ref()}, Labels: map[string]string{
+			hierarchy.LabelImage: im.Ref(), hierarchy.LabelInputs: made.String(),
+		}})
 	}
-	all := plan.Stores{hierarchy.Docker: store}
-	for b.Loop() {
-		if p := plan.New(g, all); len(p.Steps) != 2001 {
-			b.Fatal(len(p.Steps))
-		}
-	}
+	return g, plan.Stores{hierarchy.Docker: store}
 }

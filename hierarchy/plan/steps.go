@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -34,7 +36,7 @@ func (b *base) movedTo() string {
 	if !b.present {
 		from = b.last
 	}
-	return strings.TrimPrefix(moved("", from, hierarchy.Base{Digest: b.remote.Digest}), "base ")
+	return change(from, hierarchy.Base{Digest: b.remote.Digest})
 }
 
 func (b *base) kept() string {
@@ -61,7 +63,7 @@ func (d *decider) imageStep(im *decision, needs []Target) Step {
 		if !im.present {
 			s.Action = Build
 		}
-		s.Reason = strings.Join(im.reasons, "; ")
+		s.Reason = strings.Join(im.why(), "; ")
 		s.NoCache = im.noCache
 		if im.known && !im.noCache {
 			s.Fresh = im.made.Fresh
@@ -72,6 +74,19 @@ func (d *decider) imageStep(im *decision, needs []Target) Step {
 		s.Action, s.Reason = Keep, "nothing changed"
 	}
 	return s
+}
+
+// why returns the reasons of a build. That a base of its parents has changed
+// is theirs to say, where they are built too.
+func (im *decision) why() []string {
+	if len(im.reasons) > 0 {
+		return im.reasons
+	}
+	var out []string
+	for _, base := range slices.Sorted(maps.Keys(im.below)) {
+		out = append(out, "base "+base+" "+im.below[base])
+	}
+	return out
 }
 
 func (d *decider) boxStep(im *decision) Step {
