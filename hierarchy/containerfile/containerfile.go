@@ -35,6 +35,10 @@ type File struct {
 	// Whole says that any file of the context may be read, because a source is the
 	// context itself or cannot be told.
 	Whole bool
+	// Shadowed says that a source uses an argument. Podman, unlike docker, prefers
+	// a variable of the same name that the image below sets, and that the file does
+	// not tell.
+	Shadowed bool
 
 	text  []byte
 	spans []span
@@ -87,12 +91,14 @@ func Parse(text []byte, args map[string]string) (*File, error) {
 		lex:   shell.NewLex(tree.EscapeToken),
 		given: args,
 		names: map[string]bool{},
-		own:   map[string]bool{"scratch": true},
+		own:   map[string]ending{"scratch": {in: newScope()}},
 	}
 	if err := r.read(metaArgs, stages); err != nil {
 		return nil, err
 	}
 	r.file.Args = slices.Sorted(maps.Keys(r.names))
+	slices.Sort(r.file.Sources)
+	r.file.Sources = slices.Compact(r.file.Sources)
 	return r.file, nil
 }
 
@@ -115,8 +121,14 @@ type reader struct {
 	file  *File
 	lex   *shell.Lex
 	given map[string]string
-	names map[string]bool // declared arguments
-	own   map[string]bool // stages seen so far, in lower case, and scratch
+	names map[string]bool   // declared arguments
+	own   map[string]ending // stages seen so far, in lower case, and scratch
+}
+
+// ending is what a stage leaves to those that start from it.
+type ending struct {
+	base string // the image that it is built on in the end; "" for scratch
+	in   scope
 }
 
 func (r *reader) read(metaArgs []instructions.ArgCommand, stages []instructions.Stage) error {
@@ -130,18 +142,33 @@ func (r *reader) read(metaArgs []instructions.ArgCommand, stages []instructions.
 		if err := r.use(span{raw: stage.BaseName}, "FROM", stage.Location, global); err != nil {
 			return err
 		}
-		if err := r.stage(stage, global); err != nil {
+		end, err := r.stage(stage, global)
+		if err != nil {
 			return err
 		}
-		r.own[strconv.Itoa(i)] = true
+		r.own[strconv.Itoa(i)] = end
 		if stage.Name != "" {
-			r.own[strings.ToLower(stage.Name)] = true
+			r.own[strings.ToLower(stage.Name)] = end
 		}
+		r.file.Base = end.base
 	}
 	return nil
 }
 
-func (r *reader) stage(stage instructions.Stage, global map[string]string) error {
+// start returns what a stage finds when it begins.
+func (r *reader) start(stage instructions.Stage, global map[string]string) (ending, error) {
+	ref, err := r.expand(stage.BaseName, global)
+	if before, ok := r.own[strings.ToLower(ref)]; ok {
+		return ending{base: before.base, in: before.in.inherited()}, err
+	}
+	return ending{base: ref, in: newScope()}, err
+}
+
+func (r *reader) stage(stage instructions.Stage, global map[string]string) (ending, error) {
+	end, err := r.start(stage, global)
+	if err != nil {
+		return end, err
+	}
 	env := platform()
 	for _, cmd := range stage.Commands {
 		var err error
@@ -160,10 +187,11 @@ func (r *reader) stage(stage instructions.Stage, global map[string]string) error
 			}
 		}
 		if err != nil {
-			return err
+			return end, err
 		}
+		r.reads(cmd, end.in, global)
 	}
-	return nil
+	return end, nil
 }
 
 // declare adds the arguments of an ARG to env. What was given wins over the
@@ -204,7 +232,8 @@ func (r *reader) use(s span, instruction string, at []parser.Range, env map[stri
 		return &SyntaxError{Line: s.first, Err: err}
 	case strings.Trim(ref, ":") == "" || strings.HasPrefix(ref, ":") || strings.HasSuffix(ref, ":"):
 		return &SyntaxError{Line: s.first, Err: fmt.Errorf("%s %s: the image's name comes to %q; give its ARG a default or a value", instruction, s.raw, ref)}
-	case r.own[strings.ToLower(ref)]:
+	}
+	if _, ok := r.own[strings.ToLower(ref)]; ok {
 		return nil
 	}
 	s.ref = ref
