@@ -86,6 +86,15 @@ func parse(t *testing.T, text string) *hierarchy.Config {
 	return c
 }
 
+// needs returns what images read, a line each.
+func needs(all []hierarchy.Need) []string {
+	var out []string
+	for _, n := range all {
+		out = append(out, fmt.Sprintf("%d: %s → %s", n.Line, n.Ref, n.Pinned()))
+	}
+	return out
+}
+
 func TestPredecessorsList(t *testing.T) {
 	g, err := parse(t, predecessor).Graph(host)
 	if err != nil {
@@ -97,13 +106,13 @@ func TestPredecessorsList(t *testing.T) {
 		if im.Box != nil {
 			box = im.Box.Name
 		}
-		got = append(got, fmt.Sprint(im.Key(), " ", box, " ", im.Parents, im.Bases))
+		got = append(got, fmt.Sprintf("%v %s %q %q", im.Key(), box, needs(im.Parents), needs(im.Bases)))
 	}
 	want := []string{
-		"docker fedora-dev-base:latest - [] [{ghcr.io/ublue-os/fedora-toolbox:latest ghcr.io/ublue-os/fedora-toolbox:latest 1}]",
-		"docker fedora-dev-base-dx:latest - [{fedora-dev-base:latest fedora-dev-base:latest 3}] []",
-		"podman debian:bookworm - [] [{docker.io/library/debian:bookworm docker.io/library/debian:bookworm 1}]",
-		"podman debian-dx:bookworm debian-bookworm-dx [{debian:bookworm debian:bookworm 3}] []",
+		`docker fedora-dev-base:latest - [] ["1: ghcr.io/ublue-os/fedora-toolbox:latest → ghcr.io/ublue-os/fedora-toolbox:latest"]`,
+		`docker fedora-dev-base-dx:latest - ["3: fedora-dev-base:latest → fedora-dev-base:latest"] []`,
+		`podman debian:bookworm - [] ["1: docker.io/library/debian:bookworm → docker.io/library/debian:bookworm"]`,
+		`podman debian-dx:bookworm debian-bookworm-dx ["3: debian:bookworm → debian:bookworm"] []`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -180,7 +189,7 @@ func TestConfigErrors(t *testing.T) {
 	entry := func(rest string) string { return "- name: fedora-dev-base\n  path: fedora\n  enabled: true\n" + rest }
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", entry("  enable: true\n"), "/c/ocisi.yaml:4:3: unknown key enable in an image\n    enable: true\n    ^\n  did you mean enabled?"},
-		{"unknown key, nothing near", entry("  colour: red\n"), "known keys: args, assemble, box, distrobox, enabled, manager, name, path, tag"},
+		{"unknown key, nothing near", entry("  colour: red\n"), "known keys: args, assemble, box, distrobox, enabled, manager, max_age, name, path, tag"},
 		{"unknown key in box", entry("  box: {exported_bin: [/x]}\n"), ":4:9: unknown key exported_bin in box\n    box: {exported_bin: [/x]}\n          ^\n  did you mean exported_bins?"},
 		{"unknown key at the top", "imags: []\n", ":1:1: unknown key imags in the config\n  imags: []\n  ^\n  did you mean images?"},
 		{"wrong type", entry("  tag: [1]\n"), ":4:8: tag wants text, not a list\n    tag: [1]\n         ^"},

@@ -145,7 +145,7 @@ func (s *sight) see(sources []string) error {
 // component, as both engines match. A link on the way may lead anywhere in the
 // context. What does not exist is left for the engine to complain about.
 func (s *sight) source(at place, pattern []string) error {
-	if len(pattern) == 0 || strings.Contains(pattern[0], "**") { // of COPY --parents: any depth
+	if strings.Contains(pattern[0], "**") { // of COPY --parents: any depth
 		_, err := s.tree(at)
 		return err
 	}
@@ -157,14 +157,26 @@ func (s *sight) source(at place, pattern []string) error {
 		switch {
 		case c.info.Mode().Type() == fs.ModeSymlink:
 			s.whole = true
-		case c.dir() || len(pattern) == 1:
-			err = s.source(c, pattern[1:])
+		case len(pattern) == 1:
+			_, err = s.tree(c)
+		case c.dir():
+			err = s.within(c, pattern[1:])
 		}
 		if err != nil || s.whole {
 			return err
 		}
 	}
 	return nil
+}
+
+// within finds what a pattern names below a directory. The directory counts too
+// when that is anything: COPY --parents makes it anew, with its mode.
+func (s *sight) within(dir place, pattern []string) error {
+	before := len(s.found)
+	if err := s.source(dir, pattern); err != nil || len(s.found) == before {
+		return err
+	}
+	return s.add(dir)
 }
 
 // children returns what a component of a pattern matches in a directory.
