@@ -27,8 +27,8 @@ demo-shell:
 demo-wipe:
 	OCISI_HOST_NAME=oc-demo test/host/host.sh wipe forky
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## docs/benchmarks.md; a throw-away host for what is compared with other programs
+	go test -run '^$$' -bench . -benchmem ./... && test/bench.sh
 
 fuzz: ## FUZZTIME each
 	go test -run '^$$' -fuzz FuzzParseConfig -fuzztime $(or $(FUZZTIME),1m) ./hierarchy && go test -run '^$$' -fuzz FuzzParse -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/containerfile && go test -run '^$$' -fuzz FuzzReadINI -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/box

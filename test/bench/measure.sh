@@ -1,0 +1,289 @@
+#!/bin/bash
+# measure.sh - the benchmark itself, as an ordinary user of a host whose engines
+# hold nothing of worth. Progress goes to stderr, the table to stdout.
+#
+# The hierarchy: bench-base on a base from the registry, bench-tools on it, three
+# languages on that, and a thin layer with the user on each language. Steps are
+# small, so that what is measured is the way to the engine and back.
+set -euo pipefail
+export LC_ALL=C
+runs=${BENCH_RUNS:-15} builds=${BENCH_BUILDS:-5}
+base=ghcr.io/ublue-os/debian-toolbox:latest
+images=(bench-base bench-tools bench-go bench-python bench-zig bench-go-dx bench-python-dx bench-zig-dx)
+leaf=bench-go # without a box
+work=$HOME/ocisi-bench
+
+say() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
+
+# ---- what is built, for each of the programs
+
+recipes() {
+	local language
+	echo 'shared by all' > images/motd
+	printf 'FROM %s\nCOPY motd /etc/motd\nRUN echo base > /bench-base\n' "$base" > images/Containerfile.bench-base
+	printf 'FROM bench-base:latest\nRUN echo one > /bench-one\nRUN echo two > /bench-two\n' > images/Containerfile.bench-tools
+	for language in go python zig; do
+		printf 'FROM bench-tools:latest\nRUN echo %s > /bench-language\nRUN echo more > /bench-more\n' "$language" \
+			> "images/Containerfile.bench-$language"
+	done
+	cp "images/Containerfile.$leaf" leaf
+	cat > images/Containerfile.img-dx <<-'END'
+		ARG IMG
+		ARG TAG=latest
+		FROM ${IMG}:${TAG}
+		ARG USER
+		ARG UID
+		ARG GID
+		RUN echo "$USER $UID $GID" > /bench-user && touch /.containersetupdone
+	END
+}
+
+# parent IMAGE, file IMAGE, arguments IMAGE: what ocisi finds out by itself
+parent() {
+	case $1 in
+	bench-base) ;;
+	bench-tools) echo bench-base ;;
+	*-dx) echo "${1%-dx}" ;;
+	*) echo bench-tools ;;
+	esac
+}
+
+file() {
+	case $1 in
+	*-dx) echo Containerfile.img-dx ;;
+	*) echo "Containerfile.$1" ;;
+	esac
+}
+
+arguments() {
+	[[ $1 != *-dx ]] || echo "IMG=${1%-dx} TAG=latest USER=$(id -un) UID=$(id -u) GID=$(id -g)"
+}
+
+# config MANAGER BOXES: ocisi's, in MANAGER.yaml; BOXES is true or false
+config() {
+	local image
+	{
+		printf 'manager: %s\nimages:\n' "$1"
+		for image in "${images[@]}"; do
+			printf -- '- {name: %s, path: images, enabled: true' "$image"
+			[[ $image != *-dx ]] || printf ', distrobox: %s-%s, assemble: %s' "$image" "$1" "$2"
+			printf '}\n'
+		done
+	} > "$1.yaml"
+}
+
+# bake_file: the same for bake. It tags otherwise, so that ocisi's images stay ocisi's.
+bake_file() {
+	local image arg
+	printf 'group "default" { targets = [%s] }\n' "$(printf '"%s", ' "${images[@]}")"
+	for image in "${images[@]}"; do
+		printf 'target "%s" {\n  context = "images"\n  dockerfile = "%s"\n  tags = ["by-bake/%s:latest"]\n' "$image" "$(file "$image")" "$image"
+		[[ -z $(parent "$image") ]] || printf '  contexts = { "%s" = "target:%s" }\n' "$(parent "$image")" "$(parent "$image")"
+		printf '  args = {\n'
+		for arg in $(arguments "$image"); do
+			printf '    %s = "%s"\n' "${arg%%=*}" "${arg#*=}"
+		done
+		printf '  }\n}\n'
+	done
+}
+
+# chain PREFIX COMMAND...: one build after the other, tagged PREFIX…
+chain() {
+	local prefix=$1 image arg args
+	shift
+	for image in "${images[@]}"; do
+		args=()
+		for arg in $(arguments "$image"); do
+			args+=(--build-arg "$arg")
+		done
+		"$@" "${args[@]}" --tag "$prefix$image:latest" --file "images/$(file "$image")" images
+	done
+}
+
+# edit: another step at the end of the leaf's Containerfile, each time
+edits=0
+edit() {
+	edits=$((edits + 1))
+	{ cat leaf; echo "RUN echo edit $edits > /bench-edit"; } > "images/Containerfile.$leaf"
+}
+
+# wipe: nothing in docker but the base
+wipe() {
+	docker ps --all --quiet --filter name=bench- | xargs --no-run-if-empty docker rm --force --volumes
+	docker images --format '{{.Repository}}:{{.Tag}}' | { grep --invert-match --regexp "$base" --regexp '<none>' || true; } | xargs --no-run-if-empty docker rmi --force
+	docker image prune --force
+	docker builder prune --all --force
+} > /dev/null
+
+# strangers: an archive of 500 images, none of which is ocisi's: four layers that
+# all share and one of their own. Both engines can load it.
+strangers() {
+	local i id layers='' diffs='' manifest=''
+	mkdir -p strangers
+	layer() { # NAME: sets $id
+		echo "$1" > stranger
+		tar --create --file "strangers/$1.tar" --mtime=@0 --sort=name stranger
+		id=$(sha256sum "strangers/$1.tar" | cut -d' ' -f1)
+	}
+	for i in a b c d; do
+		layer "$i"
+		layers+="\"$i.tar\"," diffs+="\"sha256:$id\","
+	done
+	for ((i = 0; i < 500; i++)); do
+		layer "$i"
+		echo "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Labels\":{\"stranger\":\"$i\"}},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs\"sha256:$id\"]}}" > "strangers/$i.json"
+		manifest+="${manifest:+,}{\"Config\":\"$i.json\",\"RepoTags\":[\"stranger/$i:latest\"],\"Layers\":[$layers\"$i.tar\"]}"
+	done
+	echo "[$manifest]" > strangers/manifest.json
+	tar --create --file strangers.tar --directory strangers .
+	rm -r strangers
+}
+
+# ---- timing
+
+# timed NAME COMMAND...: one run; a failure ends the benchmark with what was said
+timed() {
+	local name=$1 begun=$EPOCHREALTIME ended
+	shift
+	if ! "$@" > log 2>&1; then
+		say "failed: $*"
+		cat log >&2
+		exit 1
+	fi
+	ended=$EPOCHREALTIME
+	echo $((${ended/./} - ${begun/./})) >> "times/$name"
+}
+
+# race COUNT CASE...: runs them by turns, so that what else the machine does
+# strikes all alike. CASE is a function; before_CASE, when there is one, is not
+# in its time.
+race() {
+	local count=$1 i case
+	shift
+	say "$* ($count runs)"
+	for ((i = 0; i < count; i++)); do
+		for case in "$@"; do
+			if declare -F "before_$case" > /dev/null; then "before_$case" > /dev/null 2>&1; fi
+			timed "$case" "$case"
+		done
+	done
+}
+
+# median CASE: in microseconds
+median() {
+	sort --numeric-sort "times/$1" | awk '{ t[NR] = $1 } END { print int((t[int((NR + 1) / 2)] + t[int((NR + 2) / 2)]) / 2) }'
+}
+
+# row WHAT CASE PEER WHAT-THE-PEER-IS
+row() {
+	awk -v what="$1" -v mine="$(median "$2")" -v theirs="$(median "$3")" -v peer="$4" -v n="$(wc -l < "times/$2")" \
+		'BEGIN { printf "| %s | %.1f | %s | %.1f | %.3f | %d |\n", what, mine / 1000, peer, theirs / 1000, mine / theirs, n }'
+}
+
+# state MANAGER: ocisi's images and boxes, by ID
+state() {
+	"$1" images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}' | grep '^\(localhost/\)\?bench-' | sort
+	"$1" ps --all --no-trunc --format '{{.Names}} {{.ID}}' --filter name=bench- | sort
+}
+
+# unchanged MANAGER: fails when they are not what they were
+unchanged() {
+	state "$1" > state.now
+	diff state."$1" state.now >&2 || { say "$1: a run with nothing to do did something"; exit 1; }
+}
+
+# ---- the cases
+
+ocisi_cold() { ocisi process --yes --file "$work/docker.yaml"; }
+bake_cold() { docker buildx bake --file bake.hcl; }
+chain_cold() { chain '' docker buildx build; }
+before_ocisi_cold() { wipe; }
+before_bake_cold() { wipe; }
+before_chain_cold() { wipe; }
+
+ocisi_noop() { ocisi process --yes --file "$work/docker.yaml"; }
+bake_noop() { docker buildx bake --file bake.hcl; }
+ocisi_offline() { unshare --map-current-user --net ocisi process --yes --file "$work/docker.yaml"; }
+ocisi_crowded() { ocisi_noop; }
+ocisi_alone() { ocisi_noop; }
+
+ocisi_leaf() { ocisi process --yes --file "$work/docker.yaml" "$leaf"; }
+bake_leaf() { docker buildx bake --file bake.hcl "$leaf"; }
+before_ocisi_leaf() { edit; }
+before_bake_leaf() { edit; }
+
+ocisi_podman() { ocisi process --yes --file "$work/podman.yaml"; }
+chain_podman() { chain localhost/by-podman/ podman build --layers; }
+podman_crowded() { ocisi_podman; }
+
+docker_all() {
+	say 'docker, cold'
+	config docker false
+	race "$builds" ocisi_cold bake_cold chain_cold
+	wipe
+	config docker true
+	timed first ocisi_noop
+	timed first bake_noop
+	state docker > state.docker
+	race "$runs" ocisi_noop bake_noop
+	unchanged docker
+
+	sudo systemctl stop ocisi-registry
+	race "$runs" ocisi_offline
+	sudo systemctl start ocisi-registry
+	unchanged docker
+
+	race "$builds" ocisi_leaf bake_leaf
+	cp leaf "images/Containerfile.$leaf"
+	timed first ocisi_noop
+
+	state docker > state.docker
+	race "$runs" ocisi_alone
+	say '500 foreign images in docker'
+	docker load --quiet --input strangers.tar > /dev/null
+	race "$runs" ocisi_crowded
+	unchanged docker
+}
+
+podman_all() {
+	say 'podman, first run'
+	config podman true
+	podman pull --quiet "$base" > /dev/null
+	timed first ocisi_podman
+	timed first chain_podman
+	state podman > state.podman
+	race "$runs" ocisi_podman chain_podman
+	unchanged podman
+	say '500 foreign images in podman'
+	podman load --quiet --input strangers.tar > /dev/null
+	race "$runs" podman_crowded
+	unchanged podman
+}
+
+table() {
+	echo '| case | ocisi, ms | beside it | ms | ratio | runs |'
+	echo '|---|---:|---|---:|---:|---:|'
+	row 'docker: nothing changed, 8 images and 3 boxes' ocisi_noop bake_noop 'docker buildx bake of the images, all cached'
+	row 'the same without any network, the registry down' ocisi_offline bake_noop 'the same, with network'
+	row 'docker: one leaf changed, without a box' ocisi_leaf bake_leaf 'docker buildx bake of that target alone'
+	row 'docker: cold tree, 8 images, no boxes' ocisi_cold bake_cold 'docker buildx bake'
+	row 'the same' ocisi_cold chain_cold 'docker buildx build, one after the other'
+	row 'docker: nothing changed, beside 500 foreign images' ocisi_crowded ocisi_alone 'ocisi without them'
+	row 'rootless podman: nothing changed, 8 images and 3 boxes' ocisi_podman chain_podman 'podman build --layers of the images, one after the other, all cached'
+	row 'rootless podman: nothing changed, beside 500 foreign images' podman_crowded ocisi_podman 'ocisi without them'
+}
+
+main() {
+	rm -rf "$work"
+	mkdir -p "$work/images" "$work/times"
+	cd "$work"
+	recipes
+	strangers
+	bake_file > bake.hcl
+	docker pull --quiet "$base" > /dev/null
+	docker_all
+	podman_all
+	table
+}
+
+main
