@@ -35,6 +35,9 @@ type File struct {
 	// Whole says that any file of the context may be read, because a source is the
 	// context itself or cannot be told.
 	Whole bool
+	// Mounts are those of Sources that a RUN mounts, sorted; "." is the whole
+	// context. Podman, unlike docker, mounts what the ignore file hides, too.
+	Mounts []string
 	// Shadowed says that a source uses an argument. Podman, unlike docker, prefers
 	// a variable of the same name that the image below sets, and that the file does
 	// not tell.
@@ -97,8 +100,7 @@ func Parse(text []byte, args map[string]string) (*File, error) {
 		return nil, err
 	}
 	r.file.Args = slices.Sorted(maps.Keys(r.names))
-	slices.Sort(r.file.Sources)
-	r.file.Sources = slices.Compact(r.file.Sources)
+	r.file.Sources, r.file.Mounts = sorted(r.file.Sources), sorted(r.file.Mounts)
 	return r.file, nil
 }
 

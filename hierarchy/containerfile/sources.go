@@ -141,8 +141,8 @@ func (r *reader) mounts(c *instructions.RunCommand, in scope) {
 		all.known, all.arg = all.known && v.known, all.arg || v.arg
 		return v.text, nil
 	})
-	if err != nil {
-		r.file.Whole = true // whatever the engine makes of it
+	if err != nil { // whatever the engine makes of it
+		r.file.Mounts = append(r.file.Mounts, r.add(value{}))
 		return
 	}
 	for _, m := range instructions.GetMounts(c) {
@@ -152,20 +152,28 @@ func (r *reader) mounts(c *instructions.RunCommand, in scope) {
 		v := all
 		v.text = m.Source
 		v.known = v.known && !strings.ContainsAny(m.Source, "*?[") // no pattern here
-		r.add(v)
+		r.file.Mounts = append(r.file.Mounts, r.add(v))
 	}
 }
 
-// add notes a source. As in the engines, .. does not lead out of the context.
-func (r *reader) add(v value) {
+// add notes a source and returns it, "." for the whole context. As in the
+// engines, .. does not lead out of the context.
+func (r *reader) add(v value) string {
 	source := strings.TrimPrefix(path.Clean("/"+v.text), "/")
 	// Escapes in patterns are read differently by the engines.
 	if !v.known || source == "" || strings.Contains(source, `\`) {
 		r.file.Whole = true
-		return
+		return "."
 	}
 	r.file.Shadowed = r.file.Shadowed || v.arg
 	r.file.Sources = append(r.file.Sources, source)
+	return source
+}
+
+// sorted returns words in order, each once.
+func sorted(words []string) []string {
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 // remote reports whether a source of ADD is fetched: a URL or a Git repository.

@@ -88,6 +88,21 @@ func TestSources(t *testing.T) {
 	}
 }
 
+func TestMounts(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"none", "FROM a\nCOPY x . /d/\nRUN --mount=type=cache,target=/t ls\n", ""},
+		{"some, sorted", "FROM a\nCOPY w /\nRUN --mount=source=/y/,target=/t --mount=source=x,target=/u ls\nRUN --mount=source=x,target=/t ls\n", "x y"},
+		{"whole", "FROM a\nRUN --mount=target=/t ls\n", "."},
+		{"unknown", "FROM a\nRUN --mount=target=/t,source=x$U ls\n", "."},
+		{"none that can be read", "FROM a\nRUN --mount=target=/t,nonsense=1 ls\n", "."},
+	} {
+		f, err := containerfile.Parse([]byte(c.text), nil)
+		if got := strings.Join(f.Mounts, " "); err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.name, got, err, c.want)
+		}
+	}
+}
+
 func TestSourcesByVariable(t *testing.T) {
 	given := map[string]string{"GIVEN": "g", "BOTH": "g"}
 	for _, c := range []struct {

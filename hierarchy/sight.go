@@ -1,0 +1,249 @@
+package hierarchy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+)
+
+// sight looks at a build context as a build does.
+type sight struct {
+	files   fs.FS
+	root    string // absolute
+	manager Manager
+	ignore  *patternmatcher.PatternMatcher // nil: nothing is ignored
+	whole   bool                           // all of the context may be read
+	found   map[string][]byte              // path below root → hash
+}
+
+// place is a file or directory below the root.
+type place struct {
+	path    string // "" is the root
+	info    fs.FileInfo
+	ignored bool
+	match   patternmatcher.MatchInfo // for what is below it, with docker
+}
+
+func (p place) dir() bool { return p.path == "" || p.info.IsDir() }
+
+// in returns a path of the context as the file system has it.
+func (s *sight) in(p string) string {
+	if full := strings.TrimPrefix(path.Join(s.root, p), "/"); full != "" {
+		return full
+	}
+	return "."
+}
+
+// failed names the file by its absolute path, which a rooted file system leaves out.
+func (s *sight) failed(p string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("%s %s: %w", e.Op, path.Join(s.root, p), e.Err)
+	}
+	return fmt.Errorf("%s: %w", path.Join(s.root, p), err)
+}
+
+// source finds what a path or pattern names below a place, component by
+// component, as both engines match. A link on the way may lead anywhere in the
+// context. What does not exist is left for the engine to complain about.
+func (s *sight) source(at place, pattern []string) error {
+	if strings.Contains(pattern[0], "**") { // of COPY --parents: any depth
+		_, err := s.tree(at)
+		return err
+	}
+	children, err := s.children(at, pattern[0])
+	if err != nil {
+		return err
+	}
+	for _, c := range children {
+		switch {
+		case c.info.Mode().Type() == fs.ModeSymlink:
+			s.whole = true
+		case len(pattern) == 1:
+			_, err = s.tree(c)
+		case c.dir():
+			err = s.within(c, pattern[1:])
+		}
+		if err != nil || s.whole {
+			return err
+		}
+	}
+	return nil
+}
+
+// within finds what a pattern names below a directory. The directory counts too
+// when that is anything: COPY --parents makes it anew, with its mode.
+func (s *sight) within(dir place, pattern []string) error {
+	before := len(s.found)
+	if err := s.source(dir, pattern); err != nil || len(s.found) == before {
+		return err
+	}
+	return s.add(dir)
+}
+
+// children returns what a component of a pattern matches in a directory.
+func (s *sight) children(at place, pattern string) ([]place, error) {
+	if !strings.ContainsAny(pattern, `*?[`) {
+		info, err := fs.Lstat(s.files, s.in(path.Join(at.path, pattern)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, s.failed(path.Join(at.path, pattern), err)
+		}
+		c, err := s.child(at, pattern, info)
+		return []place{c}, err
+	}
+	if _, err := path.Match(pattern, ""); err != nil {
+		s.whole = true // the engine will say so, if it minds
+		return nil, nil
+	}
+	entries, err := fs.ReadDir(s.files, s.in(at.path))
+	if err != nil {
+		return nil, s.failed(at.path, err)
+	}
+	var out []place
+	for _, e := range entries {
+		if ok, _ := path.Match(pattern, e.Name()); !ok {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) { // gone by now
+			continue
+		}
+		if err != nil {
+			return nil, s.failed(path.Join(at.path, e.Name()), err)
+		}
+		c, err := s.child(at, e.Name(), info)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// child applies the rules to what is in a directory. The engines differ in what
+// a rule of a directory does to rules of what is in it: of a/b, !a only podman
+// sees a/b/c.
+func (s *sight) child(at place, name string, info fs.FileInfo) (c place, err error) {
+	c = place{path: path.Join(at.path, name), info: info}
+	switch {
+	case s.ignore == nil:
+	case s.manager == Podman:
+		c.ignored, err = s.ignore.MatchesOrParentMatches(c.path)
+	default:
+		c.ignored, c.match, err = s.ignore.MatchesUsingParentResults(c.path, at.match)
+	}
+	return c, err
+}
+
+// tree finds a file, or a directory with all below it, and reports whether any
+// of it is seen. A directory that is ignored is seen when something in it is.
+func (s *sight) tree(at place) (seen bool, err error) {
+	if at.ignored && !(at.dir() && s.mayHold(at.path)) {
+		return false, nil
+	}
+	if !at.dir() {
+		return true, s.add(at)
+	}
+	children, err := s.children(at, "*")
+	if err != nil {
+		return false, err
+	}
+	for _, c := range children {
+		below, err := s.tree(c)
+		if err != nil {
+			return false, err
+		}
+		seen = seen || below
+	}
+	if at.path == "" || at.ignored && !seen {
+		return seen, nil
+	}
+	return true, s.add(at)
+}
+
+// mayHold reports whether a rule that begins with ! can bring back something
+// within an ignored directory.
+func (s *sight) mayHold(dir string) bool {
+	for _, p := range s.ignore.Patterns() {
+		if !p.Exclusion() {
+			continue
+		}
+		plain, pattern := p.String(), false
+		if i := strings.IndexAny(plain, `*?[\`); i >= 0 {
+			plain, pattern = plain[:i], true
+		}
+		if strings.HasPrefix(plain, dir+"/") || pattern && strings.HasPrefix(dir+"/", plain) {
+			return true
+		}
+	}
+	return false
+}
+
+// add hashes what is at a place. Sockets, pipes and devices are never opened.
+func (s *sight) add(at place) error {
+	if _, ok := s.found[at.path]; ok {
+		return nil
+	}
+	mode := at.info.Mode()
+	h := sha256.New()
+	var err error
+	switch {
+	case mode.Type() == fs.ModeSymlink:
+		var target string
+		target, err = fs.ReadLink(s.files, s.in(at.path))
+		fmt.Fprintf(h, "link\n%s", target)
+	case mode.IsRegular():
+		fmt.Fprintf(h, "%v\n", mode)
+		err = s.content(h, at.path)
+	default:
+		fmt.Fprintf(h, "%v\n", mode)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // gone by now
+		return nil
+	case err != nil:
+		return s.failed(at.path, err)
+	}
+	s.found[at.path] = h.Sum(nil)
+	return nil
+}
+
+func (s *sight) content(to io.Writer, p string) error {
+	f, err := s.files.Open(s.in(p))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	_, err = io.Copy(to, f)
+	return err
+}
+
+// sum returns the hash of all that was found, and of each file when they are few.
+func (s *sight) sum() (string, map[string]string) {
+	if len(s.found) == 0 {
+		return "", nil
+	}
+	h := sha256.New()
+	var files map[string]string
+	if len(s.found) <= fewFiles {
+		files = map[string]string{}
+	}
+	for _, p := range slices.Sorted(maps.Keys(s.found)) {
+		fmt.Fprintf(h, "%s\x00%x\n", p, s.found[p])
+		if files != nil {
+			files[p] = hex.EncodeToString(s.found[p][:6])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), files
+}
