@@ -95,6 +95,11 @@ func (c Change) mode() fs.FileMode {
 	return 0o644
 }
 
+// WriteFile writes a file as a whole: whoever reads it at the same time, and
+// whatever happens meanwhile, it is the old one or the new one. A symlink stays
+// one, and its target is written.
+func WriteFile(path string, data []byte) error { return replace(path, data, 0o644, nil) }
+
 // replace puts data at path in one step: a reader sees the old file or the new
 // one, and so does a power cut. A symlink stays one, and the file it leads to
 // is replaced; an existing file keeps its permissions. Right before that step,

@@ -50,6 +50,8 @@ type Step struct {
 	Needs  []Target `json:"needs,omitempty"`  // steps that must have been done
 	Bytes  int64    `json:"bytes,omitempty"`  // of a removal: what no other image or box stores
 	Digest string   `json:"digest,omitempty"` // of a pull: what to fetch, instead of whatever the name stands for by now
+	Pin    string   `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
+	Newer  bool     `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
 
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile
 	Fresh   time.Time       `json:"-"`                  // of a build: when all its steps were last run; now, when zero

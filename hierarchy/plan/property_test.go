@@ -13,7 +13,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-const rounds = 150
+const rounds = 60
 
 func each(t *testing.T, f func(t *testing.T, r *rand.Rand, w *world)) {
 	for seed := range uint64(rounds) {

@@ -15,11 +15,10 @@ func (b *base) step(t Target) Step {
 	case !b.present && !b.pulled:
 		s.Action, s.Reason = Skip, "base is not in the store, and nothing is to be built from it"
 	case !b.present && b.pin != "":
-		s.Action, s.Digest = Pull, b.pin
+		s.Action, s.Pin = Pull, b.pin
 		s.Reason = "base is not in the store; locked to " + short(b.pin)
 	case b.asked && b.remote.Moved && b.pin == "":
-		s.Action = Pull
-		s.Reason = b.movedTo()
+		s.Action, s.Newer, s.Reason = Pull, true, b.movedTo()
 	case !b.present:
 		s.Action, s.Reason, s.Digest = Pull, "base is not in the store", b.last.Digest
 		if s.Digest != "" {

@@ -146,7 +146,7 @@ func (w *world) run(p plan.Plan, fails func(plan.Step) bool) (did []string) {
 }
 
 func (w *world) pull(s plan.Step) {
-	digest := s.Digest
+	digest := s.Digest + s.Pin
 	if digest == "" {
 		digest = w.registry[s.Name]
 	}

@@ -132,6 +132,7 @@ func (on machine) tell(t *testing.T, alone *sync.Mutex, folder, manager string) 
 			alone.Lock()
 			env.Defer(alone.Unlock)
 			env.Setenv("MANAGER", manager)
+			env.Setenv("OTHER", map[string]string{"docker": "podman", "podman": "docker"}[manager])
 			return on.script(context.Background(), nil, reset)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -200,13 +201,13 @@ func (on machine) script(ctx context.Context, out io.Writer, text string) error 
 }
 
 // reset removes what a story left: all containers, all images but the bases,
-// what ocisi wrote. Build caches stay.
+// what ocisi wrote. Build caches stay, and what a story pushed to the registry.
 const reset = `
 clean='
   docker ps -aq | xargs -r docker rm -f -v
   podman rm -a -f -v -t 0
   for manager in docker podman; do
-    $manager images --format "{{.Repository}}:{{.Tag}}" | grep -v -e "^ghcr.io/" -e "<none>" | xargs -r $manager rmi -f
+    $manager images --format "{{.Repository}}:{{.Tag}}" | grep -v -e "^ghcr.io/ublue-os/" -e "<none>" | xargs -r $manager rmi -f
     $manager image prune -f
   done
 '
