@@ -44,6 +44,7 @@ type base struct {
 	pin     string
 	stored  hierarchy.StoredImage
 	present bool
+	now     hierarchy.Base // of stored
 	last    hierarchy.Base // what images were built from, where the store does not have it
 	remote  Remote
 	asked   bool
@@ -128,6 +129,7 @@ func (d *decider) addBase(m hierarchy.Manager, need hierarchy.Need) {
 	}
 	b := &base{name: need.As, pin: need.Pin}
 	b.stored, b.present = d.stores[m].image(hierarchy.FullRef(need.Pinned()), m.StoreRef(need.Pinned()))
+	b.now = hierarchy.Base{ID: b.stored.ID, Digest: cmp.Or(b.pin, b.stored.Digest(b.name))}
 	b.remote, b.asked = d.options.Remote[t]
 	d.bases[t] = b
 }
@@ -380,14 +382,13 @@ func (d *decider) changedParent(im *decision, ref string) string {
 // changed says in which way the base is another one than an image was built
 // from; "" when it is not.
 func (b *base) changed(made hierarchy.Base) string {
-	now := hierarchy.Base{ID: b.stored.ID, Digest: cmp.Or(b.pin, b.stored.Digest(b.name))}
 	switch {
 	case made == (hierarchy.Base{}):
 		return "is new"
 	case b.asked && b.remote.Moved && b.pin == "":
 		return change(made, hierarchy.Base{Digest: b.remote.Digest})
-	case b.present && now.ID != made.ID:
-		return change(made, now)
+	case b.present && b.now.ID != made.ID:
+		return change(made, b.now)
 	case !b.present && b.pin != "" && b.pin != made.Digest:
 		return change(made, hierarchy.Base{Digest: b.pin})
 	}

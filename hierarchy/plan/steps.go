@@ -31,7 +31,7 @@ func (b *base) step(t Target) Step {
 }
 
 func (b *base) movedTo() string {
-	from := hierarchy.Base{ID: b.stored.ID, Digest: b.stored.Digest(b.name)}
+	from := b.now
 	if !b.present {
 		from = b.last
 	}
