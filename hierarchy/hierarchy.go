@@ -24,6 +24,8 @@ const (
 )
 
 // Labels that ocisi puts on what it makes. What has none of them is not ours.
+// In a store the values of those that begin with ocisi. are percent-encoded
+// (LabelValue); in a StoredImage, a StoredBox and a Recipe they are plain.
 const (
 	// LabelImage is the reference of the image, name:tag, as the config has it.
 	LabelImage = "ocisi.image"
@@ -176,7 +178,6 @@ type StoredBox struct {
 	ID      string
 	Name    string
 	ImageID string // sha256:…
-	Image   string // the full name it was created from, as far as the engine tells
 	Labels  map[string]string
 	Running bool
 	Content string   // of the image that it was created from; "" when nobody asked

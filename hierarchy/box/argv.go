@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -194,8 +193,7 @@ func (w *words) expand(key, value string) string {
 }
 
 // labels adds the labels of a box. A container has its image's labels too, so
-// only LabelBox tells a box of ours from any other container. Values that a
-// shell would touch are percent-encoded, as in URLs.
+// only LabelBox tells a box of ours from any other container.
 func (w *words) labels(s Spec) {
 	all := maps.Clone(s.Labels)
 	if all == nil {
@@ -205,29 +203,8 @@ func (w *words) labels(s Spec) {
 	all[hierarchy.LabelSpec] = s.Box.Spec()
 	all[hierarchy.LabelImageID] = s.ImageID
 	for _, key := range slices.Sorted(maps.Keys(all)) {
-		w.add("--additional-flags", "labels", "--label="+key+"="+labelValue(all[key]))
+		w.add("--additional-flags", "labels", "--label="+key+"="+hierarchy.LabelValue(all[key]))
 	}
-}
-
-func labelValue(v string) string {
-	var out strings.Builder
-	for _, r := range v {
-		if _, bad := hierarchy.Unsafe(string(r)); bad || r == '%' || r == ',' {
-			out.WriteString(escape(r))
-		} else {
-			out.WriteRune(r)
-		}
-	}
-	return out.String()
-}
-
-// escape percent-encodes a character whatever it is; url.PathEscape leaves
-// some alone that a shell does not.
-func escape(r rune) string {
-	if e := url.PathEscape(string(r)); e != string(r) {
-		return e
-	}
-	return fmt.Sprintf("%%%02X", r)
 }
 
 // carried wraps init hooks, which are shell by nature, in characters that

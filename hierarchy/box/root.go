@@ -58,9 +58,9 @@ func own(label string) bool {
 // Container implements Engine.
 func (r rootStore) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
 	var found []struct {
-		ID, Name, Image, ImageName string
-		State                      struct{ Running bool }
-		Config                     struct{ Labels map[string]string }
+		ID, Name, Image string
+		State           struct{ Running bool }
+		Config          struct{ Labels map[string]string }
 	}
 	ok, err := r.inspect(ctx, "container", name, &found)
 	if !ok || err != nil || len(found) == 0 || found[0].Name != name { // podman takes the start of an ID for a name, too
@@ -68,8 +68,8 @@ func (r rootStore) Container(ctx context.Context, name string) (hierarchy.Stored
 	}
 	c := found[0]
 	return hierarchy.StoredBox{
-		ID: c.ID, Name: c.Name, ImageID: digest(c.Image), Image: c.ImageName,
-		Labels: c.Config.Labels, Running: c.State.Running,
+		ID: c.ID, Name: c.Name, ImageID: digest(c.Image),
+		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running,
 	}, true, nil
 }
 

@@ -34,7 +34,9 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 	if err != nil {
 		return "", err
 	}
-	id, err = build(ctx, r, emit)
+	stored := r
+	stored.Labels = storedLabels(r.Labels)
+	id, err = build(ctx, stored, emit)
 	if err != nil {
 		return "", err
 	}
@@ -42,6 +44,21 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 		e.removeReplaced(ctx, old, r)
 	}
 	return id, nil
+}
+
+// storedLabels returns labels as they are in a store. One without a value is
+// left out.
+func storedLabels(plain map[string]string) map[string]string {
+	labels := map[string]string{}
+	for key, value := range plain {
+		if hierarchy.IsOwnLabel(key) {
+			value = hierarchy.LabelValue(value)
+		}
+		if value != "" {
+			labels[key] = value
+		}
+	}
+	return labels
 }
 
 // MissingError says that a managed image which a build needs is not in the

@@ -11,7 +11,7 @@ import (
 )
 
 // Container returns the container of exactly this name, or false when there is
-// none. Its Image is empty when the engine remembers only an ID.
+// none.
 func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
 	ctx, cancel := ask(ctx)
 	defer cancel()
@@ -31,10 +31,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		Running: in.State != nil && in.State.Running,
 	}
 	if in.Config != nil {
-		b.Labels = decoded(in.Config.Labels)
-		if !isID(in.Config.Image, b.ImageID) {
-			b.Image = hierarchy.FullRef(in.Config.Image)
-		}
+		b.Labels = hierarchy.PlainLabels(in.Config.Labels)
 	}
 	return b, true, nil
 }

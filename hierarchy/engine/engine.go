@@ -61,12 +61,13 @@ type Engine struct {
 type differences struct {
 	buildKit       bool // the daemon speaks BuildKit on /grpc
 	serial         bool // builds that run at the same time spoil each other's cache
+	slowList       bool // a list takes as long as the store is large, filtered or not
 	historyFromTop bool // the history of an image that lacks entries is that of its upper layers
 }
 
 func differencesOf(m hierarchy.Manager) differences {
 	if m == hierarchy.Podman {
-		return differences{serial: true, historyFromTop: true}
+		return differences{serial: true, slowList: true, historyFromTop: true}
 	}
 	return differences{buildKit: true}
 }

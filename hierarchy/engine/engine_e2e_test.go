@@ -50,7 +50,7 @@ func on(t *testing.T, test func(t *testing.T, w *world)) {
 			})
 			w := &world{t: t, e: e, m: m, dir: t.TempDir()}
 			if _, found, err := e.Inspect(t.Context(), base); err != nil || !found {
-				w.ok(errors.Join(err, e.Pull(t.Context(), base, nil)))
+				w.ok(errors.Join(err, e.Pull(t.Context(), base, "", nil)))
 			}
 			test(t, w)
 		})
@@ -156,7 +156,7 @@ func TestE2EChain(t *testing.T) {
 			t.Errorf("no step is told to be cached: %+v", w.told)
 		}
 		w.layers(a, b, c)
-		store, err := w.e.Observe(t.Context())
+		store, err := w.e.Observe(t.Context(), nil)
 		w.ok(err)
 		im, found := store.Image(w.m.StoreRef(b))
 		if !found || im.ID != first[1] || im.Labels[hierarchy.LabelImage] != b || im.Created == 0 || im.Size == 0 {

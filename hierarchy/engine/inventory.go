@@ -3,14 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"golang.org/x/sync/errgroup"
 
@@ -21,15 +21,18 @@ import (
 // containers.
 const boxLabel = "manager"
 
-// Observe returns what the store holds: every image that has a name, and every
-// container that distrobox or ocisi made. Names are full ones.
-func (e *Engine) Observe(ctx context.Context) (hierarchy.Store, error) {
+// Observe returns what the store holds: images that have a name, and every
+// container that distrobox or ocisi made. Of images, it looks for those that
+// hold a wanted name, which is a full one with a tag or a digest; nil wants them
+// all, which takes an engine with many images long. Names in the answer are full
+// ones.
+func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store, error) {
 	ctx, cancel := ask(ctx)
 	defer cancel()
 	s := hierarchy.Store{Manager: e.manager}
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.Go(func() (err error) {
-		s.Images, err = e.images(ctx)
+		s.Images, err = e.images(ctx, wanted)
 		return err
 	})
 	eg.Go(func() (err error) {
@@ -42,18 +45,80 @@ func (e *Engine) Observe(ctx context.Context) (hierarchy.Store, error) {
 	return s, nil
 }
 
-func (e *Engine) images(ctx context.Context) ([]hierarchy.StoredImage, error) {
-	list, err := e.api.ImageList(ctx, image.ListOptions{})
+// images asks as the engine answers fastest (docs/decisions/0013).
+func (e *Engine) images(ctx context.Context, wanted []string) ([]hierarchy.StoredImage, error) {
+	switch {
+	case wanted == nil:
+		return e.list(ctx, nil)
+	case len(wanted) == 0:
+		return nil, nil
+	case e.differs.slowList:
+		return e.inspectAll(ctx, wanted)
+	}
+	images, err := e.list(ctx, wanted)
+	return slices.DeleteFunc(images, func(im hierarchy.StoredImage) bool {
+		return !slices.ContainsFunc(wanted, func(name string) bool { return holds(im, name) })
+	}), err
+}
+
+func holds(im hierarchy.StoredImage, name string) bool {
+	return slices.Contains(im.Refs, name) || slices.Contains(im.Digests, name)
+}
+
+// list returns the images that have a name; with names, those of their
+// repositories, as docker takes only a repository for tags and digests both.
+func (e *Engine) list(ctx context.Context, names []string) ([]hierarchy.StoredImage, error) {
+	filter := filters.NewArgs()
+	for _, name := range names {
+		filter.Add("reference", repository(name))
+	}
+	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filter})
 	if err != nil {
 		return nil, inWords(ctx, err)
 	}
 	var images []hierarchy.StoredImage
 	for _, im := range list {
-		if refs := fullRefs(im.RepoTags); len(refs) > 0 {
-			images = append(images, hierarchy.StoredImage{ID: fullID(im.ID), Refs: refs, Labels: im.Labels, Created: im.Created, Size: im.Size})
+		refs, digests := fullRefs(im.RepoTags), fullRefs(im.RepoDigests)
+		if len(refs)+len(digests) > 0 {
+			images = append(images, hierarchy.StoredImage{
+				ID: fullID(im.ID), Refs: refs, Digests: digests, Labels: hierarchy.PlainLabels(im.Labels), Created: im.Created, Size: im.Size,
+			})
 		}
 	}
 	return images, nil
+}
+
+// repository returns a name without its tag or digest, and without docker.io,
+// as docker matches it.
+func repository(name string) string {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return name
+	}
+	return reference.FamiliarName(named)
+}
+
+// inspectAll asks for one image after the other, several at a time, and returns
+// each once.
+func (e *Engine) inspectAll(ctx context.Context, names []string) ([]hierarchy.StoredImage, error) {
+	found := make([]hierarchy.StoredImage, len(names))
+	eg, ctx := errgroup.WithContext(ctx)
+	eg.SetLimit(parallel)
+	for i, name := range names {
+		eg.Go(func() (err error) {
+			found[i], _, err = e.Inspect(ctx, name)
+			return err
+		})
+	}
+	if err := eg.Wait(); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{"": true} // the ID of what was not found
+	return slices.DeleteFunc(found, func(im hierarchy.StoredImage) bool {
+		again := seen[im.ID]
+		seen[im.ID] = true
+		return again
+	}), nil
 }
 
 // fullRefs returns full names, sorted. An image without a name is listed with
@@ -82,34 +147,15 @@ func (e *Engine) boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 	if err != nil {
 		return nil, inWords(ctx, err)
 	}
-	list = slices.DeleteFunc(list, func(c container.Summary) bool {
-		return c.Labels[boxLabel] != "distrobox" && !isOwn(c.Labels)
-	})
-	boxes := make([]hierarchy.StoredBox, len(list))
-	eg, ctx := errgroup.WithContext(ctx)
-	eg.SetLimit(parallel)
-	for i, c := range list {
-		boxes[i] = hierarchy.StoredBox{
-			ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: decoded(c.Labels), Running: c.State == "running",
-		}
-		eg.Go(func() (err error) {
-			boxes[i].Image, err = e.createdFrom(ctx, c)
-			return err
-		})
-	}
-	return boxes, eg.Wait()
-}
-
-// decoded returns labels with ocisi's own as they were before they were
-// percent-encoded, to pass through distrobox's shell.
-func decoded(labels map[string]string) map[string]string {
-	out := maps.Clone(labels)
-	for key, value := range out {
-		if plain, err := url.PathUnescape(value); err == nil && strings.HasPrefix(key, "ocisi.") {
-			out[key] = plain
+	var boxes []hierarchy.StoredBox
+	for _, c := range list {
+		if c.Labels[boxLabel] == "distrobox" || isOwn(c.Labels) {
+			boxes = append(boxes, hierarchy.StoredBox{
+				ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running",
+			})
 		}
 	}
-	return out
+	return boxes, nil
 }
 
 // isOwn reports whether ocisi made a container. Only the labels of boxes tell:
@@ -125,31 +171,6 @@ func containerName(c container.Summary) string {
 	return strings.TrimPrefix(c.Names[0], "/")
 }
 
-// createdFrom returns the full name of the image that a container was created
-// from. A list gives the name only as long as it still means that image, and
-// an ID afterwards; the container itself remembers the name.
-func (e *Engine) createdFrom(ctx context.Context, c container.Summary) (string, error) {
-	name := c.Image
-	if isID(name, c.ImageID) {
-		in, err := e.api.ContainerInspect(ctx, c.ID)
-		if errdefs.IsNotFound(err) { // removed in between
-			return "", nil
-		}
-		if err != nil {
-			return "", inWords(ctx, err)
-		}
-		name = in.Config.Image
-	}
-	if isID(name, c.ImageID) {
-		return "", nil
-	}
-	return hierarchy.FullRef(name), nil
-}
-
-func isID(name, id string) bool {
-	return name == "" || strings.HasPrefix(name, "sha256:") || strings.HasPrefix(strings.TrimPrefix(id, "sha256:"), name)
-}
-
 // Inspect returns the image that the engine finds under a name or an ID, or
 // false when it has none.
 func (e *Engine) Inspect(ctx context.Context, ref string) (hierarchy.StoredImage, bool, error) {
@@ -162,9 +183,9 @@ func (e *Engine) Inspect(ctx context.Context, ref string) (hierarchy.StoredImage
 	if err != nil {
 		return hierarchy.StoredImage{}, false, fmt.Errorf("inspecting %s: %w", ref, inWords(ctx, err))
 	}
-	im := hierarchy.StoredImage{ID: fullID(in.ID), Refs: fullRefs(in.RepoTags), Size: in.Size}
+	im := hierarchy.StoredImage{ID: fullID(in.ID), Refs: fullRefs(in.RepoTags), Digests: fullRefs(in.RepoDigests), Size: in.Size}
 	if in.Config != nil {
-		im.Labels = in.Config.Labels
+		im.Labels = hierarchy.PlainLabels(in.Config.Labels)
 	}
 	if t, err := time.Parse(time.RFC3339Nano, in.Created); err == nil {
 		im.Created = t.Unix()

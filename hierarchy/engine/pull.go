@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/distribution/reference"
@@ -17,10 +18,25 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
+// GoneError says that a registry no longer has what a digest stands for.
+type GoneError struct {
+	Ref    string // as it was asked for, without a digest
+	Digest string // sha256:…
+	Err    error  // in the engine's words
+}
+
+func (e *GoneError) Error() string {
+	return fmt.Sprintf("the registry of %s no longer has %s: %v", e.Ref, e.Digest, e.Err)
+}
+
+func (e *GoneError) Unwrap() error { return e.Err }
+
 // Pull fetches an image from its registry, with the credentials that the user
-// has for it, also when an older one of the same name is there. What the engine
-// tells meanwhile is emitted as lines; emit may be nil.
-func (e *Engine) Pull(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {
+// has for it, also when an older one of the same name is there. With a digest it
+// fetches what that stands for, and names it ref. A digest, here or in ref, that
+// the registry does not have is a *GoneError. What the engine tells meanwhile is
+// emitted as lines; emit may be nil.
+func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarchy.Progress)) error {
 	if emit == nil {
 		emit = func(hierarchy.Progress) {}
 	}
@@ -28,10 +44,38 @@ func (e *Engine) Pull(ctx context.Context, ref string, emit func(hierarchy.Progr
 	if e.differs.buildKit {
 		pull = e.pullByAPI
 	}
-	if err := pull(ctx, ref, emit); err != nil {
-		return fmt.Errorf("pulling %s: %w", ref, inWords(ctx, err))
+	what := ref
+	if digest != "" {
+		what = hierarchy.WithDigest(ref, digest)
+	}
+	if err := pull(ctx, what, emit); err != nil {
+		err = inWords(ctx, err)
+		if name, wanted, ok := strings.Cut(what, "@"); ok && ctx.Err() == nil && isGone(err) {
+			if digest != "" {
+				name = ref
+			}
+			return &GoneError{Ref: name, Digest: wanted, Err: err}
+		}
+		return fmt.Errorf("pulling %s: %w", what, err)
+	}
+	if digest == "" {
+		return nil
+	}
+	ctx, cancel := ask(ctx)
+	defer cancel()
+	if err := e.api.ImageTag(ctx, hierarchy.FullRef(what), hierarchy.FullRef(ref)); err != nil {
+		return fmt.Errorf("tagging %s: %w", ref, inWords(ctx, err))
 	}
 	return nil
+}
+
+// isGone reports whether a registry has answered that it does not have a
+// manifest. Neither engine has another sign of it than the registry's words:
+// MANIFEST_UNKNOWN of the distribution specification, and what containerd makes
+// of status 404.
+func isGone(err error) bool {
+	said := err.Error()
+	return strings.Contains(said, "manifest unknown") || strings.HasSuffix(said, ": not found")
 }
 
 func (e *Engine) pullByAPI(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {

@@ -147,12 +147,6 @@ func shortID(id string) string {
 	return id[:min(len(id), 12)]
 }
 
-// freedBy returns how many bytes fewer are stored without some images.
-func freedBy(stored []layers.Image, gone map[string]bool) int64 {
-	stays := slices.DeleteFunc(slices.Clone(stored), func(im layers.Image) bool { return gone[im.Ref] })
-	return layers.Analyze(stored).Stored - layers.Analyze(stays).Stored
-}
-
 // cache returns the bytes of docker's build cache; podman's are images without
 // a name.
 func (e *Engine) cache(ctx context.Context) (int64, error) {
