@@ -7,12 +7,16 @@ import (
 	"unicode"
 )
 
+// maxTag is how many characters a tag has at most. It is no part of the grammar
+// below, where a counted repetition would take long to compile at each start.
+const maxTag = 128
+
 // The grammars of names and tags are the distribution project's
 // (github.com/distribution/reference); box names follow the engines'
 // container names.
 var (
 	nameGrammar = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:[:][0-9]+)?(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
-	tagGrammar  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+	tagGrammar  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 	boxGrammar  = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]*$`)
 )
 
@@ -58,8 +62,8 @@ func checkName(s string) string {
 }
 
 func checkTag(s string) string {
-	if !tagGrammar.MatchString(s) {
-		return fmt.Sprintf("%q is no image tag: letters, digits, _ . and -, at most 128", s)
+	if len(s) > maxTag || !tagGrammar.MatchString(s) {
+		return fmt.Sprintf("%q is no image tag: letters, digits, _ . and -, at most %d", s, maxTag)
 	}
 	return ""
 }
