@@ -53,24 +53,27 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
-		Setup: func(env *testscript.Env) error {
-			server, err := enginetest.Start(env.WorkDir)
-			if err != nil {
-				return err
-			}
-			env.Defer(server.Close)
-			home := filepath.Join(env.WorkDir, "home")
-			if err := os.Mkdir(home, 0o755); err != nil {
-				return err
-			}
-			env.Vars = append(env.Vars, server.Env()...)
-			env.Vars = append(env.Vars,
-				"HOME="+home, "USER=al", "SHELL=/bin/bash",
-				"CONTAINER_HOST="+server.PodmanHost(),
-				// Without it, each ocisi sleeps a second at its end under -race.
-				"GORACE=atexit_sleep_ms=0",
-			)
-			return nil
-		},
+		Setup:         setupScript,
 	})
+}
+
+// setupScript gives a story its engines, and a home.
+func setupScript(env *testscript.Env) error {
+	server, err := enginetest.Start(env.WorkDir)
+	if err != nil {
+		return err
+	}
+	env.Defer(server.Close)
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		return err
+	}
+	env.Vars = append(env.Vars, server.Env()...)
+	env.Vars = append(env.Vars,
+		"HOME="+home, "USER=al", "SHELL=/bin/bash",
+		"CONTAINER_HOST="+server.PodmanHost(),
+		// Without it, each ocisi sleeps a second at its end under -race.
+		"GORACE=atexit_sleep_ms=0",
+	)
+	return nil
 }

@@ -51,7 +51,7 @@ func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	g, err := o.env.graph(l.config, o.env.Files, nil)
+	g, err := o.env.graph(l)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (env Env) available(ctx context.Context, among, named []hierarchy.Manager) 
 }
 
 func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session, g *hierarchy.Graph, log *runLog) error {
-	stores, err := s.observe(ctx)
+	stores, err := s.observe(ctx, g, true)
 	if err != nil {
 		return err
 	}
@@ -95,14 +95,15 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err
 	}
-	if err := table(o.env.Stdout, planRows(p)); err != nil || o.dryRun {
+	freed, err := s.weigh(ctx, p.Steps)
+	if err != nil {
 		return err
 	}
-	if boxes := p.Count(plan.Box); boxes > 0 && !o.yes {
-		yes, err := o.env.ask(cmd, fmt.Sprintf("Remove %d of your boxes, with what is in them outside your home?", boxes))
-		if err != nil || !yes {
-			return err
-		}
+	if err := o.env.showPlan(p, freed); err != nil || o.dryRun {
+		return err
+	}
+	if yes, err := o.env.confirmRemoval(cmd, p, o.yes); err != nil || !yes {
+		return err
 	}
 	start := o.env.Now()
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
@@ -114,6 +115,20 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 		}
 	}
 	return nil
+}
+
+// confirmRemoval asks before boxes are removed.
+func (env Env) confirmRemoval(cmd *cobra.Command, p plan.Plan, yes bool) (bool, error) {
+	boxes := 0
+	for _, s := range p.Steps {
+		if s.Kind == plan.Box && s.Action == plan.Remove {
+			boxes++
+		}
+	}
+	if boxes == 0 || yes {
+		return true, nil
+	}
+	return env.ask(cmd, fmt.Sprintf("Remove %d of your boxes, with what is in them outside your home?", boxes))
 }
 
 type pruneOptions struct{ yes, dryRun bool }

@@ -64,7 +64,7 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 	root.PersistentFlags().StringVarP(&g.file, "file", "f", "", "config `FILE`; a bare name is also looked up beside the default one (default $XDG_CONFIG_HOME/ocisi/ocisi.yaml)")
 	root.PersistentFlags().BoolVarP(&g.verbose, "verbose", "v", false, "show the output of every step and every program that is run")
 	root.AddCommand(
-		newSetup(env, g), newProcess(env, g), newPlan(env, g), newList(env, g),
+		newSetup(env, g), newProcess(env, g), newRecreate(env, g), newPlan(env, g), newLock(env, g), newList(env, g),
 		newClean(env, g), newDoctor(env, g), newVersion(env),
 	)
 	return root

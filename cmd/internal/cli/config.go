@@ -24,6 +24,7 @@ func (e *noConfigError) Error() string { return "no config: " + e.path + " does 
 // loaded is a config file with all that the environment adds.
 type loaded struct {
 	config   *hierarchy.Config
+	lock     *hierarchy.Lock // nil: there is no lock file
 	jobs     int
 	warnings []box.Warning // of distrobox.ini, about what is lost
 }
@@ -86,7 +87,8 @@ func (env Env) load(file string, flags *pflag.FlagSet) (*loaded, error) {
 		return nil, err
 	}
 	l.warnings = slices.DeleteFunc(warnings, func(w box.Warning) bool { return w.Note })
-	return l, nil
+	l.lock, err = env.readLock(path)
+	return l, err
 }
 
 // settle applies the settings: flag, then OCISI_* in the environment, then the
@@ -172,11 +174,35 @@ func (env Env) addBoxes(cfg *hierarchy.Config) ([]box.Warning, error) {
 	return warnings, nil
 }
 
-// graph resolves the enabled images, or those of the names and what they need.
-func (env Env) graph(cfg *hierarchy.Config, files fs.FS, names []string) (*hierarchy.Graph, error) {
-	g, err := cfg.Graph(hierarchy.Host{Files: files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID})
+// readLock reads the lock file of a config; nil when there is none.
+func (env Env) readLock(config string) (*hierarchy.Lock, error) {
+	path := hierarchy.LockPath(config)
+	data, err := env.readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	return g.Only(names)
+	return hierarchy.ParseLock(path, data)
+}
+
+// graph resolves the enabled images, with their bases as the lock file has them.
+func (env Env) graph(l *loaded) (*hierarchy.Graph, error) {
+	cfg := l.config
+	g, err := cfg.Graph(hierarchy.Host{Files: env.Files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID})
+	if err == nil {
+		g.Pin(l.lock)
+	}
+	return g, err
+}
+
+// wanted returns the images of the names, with what they are built from, ready
+// to be planned: their build contexts have been read.
+func (env Env) wanted(g *hierarchy.Graph, names []string) (*hierarchy.Graph, error) {
+	g, err := g.Only(names)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.Read(env.Files)
 }

@@ -41,7 +41,7 @@ func (o *doctorOptions) run(cmd *cobra.Command) error {
 	l, err := o.env.load(o.globals.file, cmd.Flags())
 	var g *hierarchy.Graph
 	if err == nil {
-		g, err = o.env.graph(l.config, o.env.Files, nil)
+		g, err = o.env.graph(l)
 	}
 	wanted := map[hierarchy.Manager]bool{}
 	if g != nil {

@@ -42,7 +42,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 func status(err error) int {
 	switch {
-	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err):
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err):
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
@@ -81,6 +81,15 @@ func hintForStep(err error) string {
 	if e, ok := errors.AsType[*apply.RefusedError](err); ok && e.Target.Kind == plan.Box {
 		return fmt.Sprintf("keep it by naming yours otherwise (distrobox: NAME), or remove it: DBX_CONTAINER_MANAGER=%s distrobox rm %s", e.Target.Manager, e.Target.Name)
 	}
+	if e, ok := errors.AsType[*apply.RefusedError](err); ok && e.Target.Kind == plan.Image {
+		return keepForeign(e.Target)
+	}
+	if e, ok := errors.AsType[*unknownBaseError](err); ok {
+		return "known bases: " + strings.Join(e.known, ", ")
+	}
+	if e, ok := errors.AsType[*engine.GoneError](err); ok {
+		return "move the lock to what the registry has now: ocisi lock --update " + e.Ref
+	}
 	if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
 		return "'ocisi list --all' shows the names"
 	}
@@ -94,6 +103,13 @@ func hintForStep(err error) string {
 		return fmt.Sprintf("give your password once, then run ocisi again: %s -v", e.Program)
 	}
 	return ""
+}
+
+// keepForeign says how to get at a name without losing the image that has it.
+func keepForeign(t plan.Target) string {
+	name := hierarchy.FamiliarRef(t.Manager.StoreRef(t.Name))
+	return fmt.Sprintf("it is not ocisi's to replace. Give yours another name or tag; or keep that one under another name: %s tag %s my-%s && %[1]s rmi %[2]s",
+		t.Manager, name, name[strings.LastIndexByte(name, '/')+1:])
 }
 
 func unreachableHint(e *engine.UnreachableError) string {

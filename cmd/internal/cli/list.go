@@ -106,7 +106,7 @@ func (o *listOptions) rows(list []listedImage) [][]string {
 // listLayers shows, for each store, the images from the base up with their
 // layers, and what is shared.
 func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
-	g, err := o.env.graph(l.config, o.env.Files, nil)
+	g, err := o.env.graph(l)
 	if err != nil {
 		return err
 	}

@@ -5,14 +5,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
 type planOptions struct {
-	env      Env
-	globals  *globals
-	json     bool
-	detailed bool
+	env        Env
+	globals    *globals
+	checkBases bool
+	json       bool
+	detailed   bool
 }
 
 func newPlan(env Env, g *globals) *cobra.Command {
@@ -20,9 +22,17 @@ func newPlan(env Env, g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [NAME…]",
 		Short: "Show what process would do, and why",
-		Args:  usage(cobra.ArbitraryArgs),
-		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+		Long: `Show what process would do with each image and box, and why, and do nothing.
+
+Without names, what ocisi made and the config no longer wants is shown as well;
+process leaves it alone, 'ocisi clean' removes it. With --check-bases, the
+registries are asked whether the bases have moved: what follows from that is done
+by 'ocisi recreate', which also builds anew what is older than its max_age
+('ocisi recreate --dry-run' shows that).`,
+		Args: usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
+	cmd.Flags().BoolVar(&o.checkBases, "check-bases", false, "ask the registries whether the bases have moved")
 	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit with 3 when there is something to do")
 	return cmd
@@ -33,14 +43,18 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	g, err := o.env.graph(l.config, o.env.Files, names)
+	all, err := o.env.graph(l)
+	if err != nil {
+		return err
+	}
+	g, err := o.env.wanted(all, names)
 	if err != nil {
 		return err
 	}
 	var p plan.Plan
+	var freed int64
 	err = o.env.with(cmd.Context(), g.Managers(), l.config.File, func(ctx context.Context, s *session) error {
-		stores, err := s.observe(ctx)
-		p = plan.New(g, stores)
+		p, freed, err = o.plan(ctx, s, g, len(names) == 0)
 		return err
 	})
 	if err != nil {
@@ -49,10 +63,29 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 	if o.json {
 		err = writeJSON(o.env.Stdout, p)
 	} else {
-		err = table(o.env.Stdout, planRows(p))
+		err = o.env.showPlan(p, freed)
 	}
 	if err == nil && o.detailed && p.Changes() > 0 {
 		return exitError(exitChanges)
 	}
 	return err
+}
+
+func (o *planOptions) plan(ctx context.Context, s *session, g *hierarchy.Graph, orphans bool) (plan.Plan, int64, error) {
+	stores, err := s.observe(ctx, g, orphans)
+	if err != nil {
+		return plan.Plan{}, 0, err
+	}
+	options := plan.Options{Now: o.env.Now()}
+	if o.checkBases {
+		options.Remote = s.remote(ctx, g, stores, true)
+		o.env.warnUnknown(options.Remote)
+	}
+	p := plan.New(g, stores, options)
+	if !orphans {
+		return p, 0, nil
+	}
+	p.Orphans = plan.Clean(g, stores, s.config, false).Steps
+	freed, err := s.weigh(ctx, p.Orphans)
+	return p, freed, err
 }

@@ -19,6 +19,9 @@ type processOptions struct {
 	prune      bool
 	skipClean  bool
 	skipPodman bool
+	orphans    bool
+	refresh    bool
+	force      bool
 	yes        bool
 	dryRun     bool
 }
@@ -27,23 +30,33 @@ func newProcess(env Env, g *globals) *cobra.Command {
 	o := &processOptions{env: env, globals: g}
 	cmd := &cobra.Command{
 		Use:   "process [NAME…]",
-		Short: "Build the images and make the boxes",
-		Long: `Build the enabled images of the config, parents first, and make their boxes.
+		Short: "Build the images and make the boxes, as far as something changed",
+		Long: `Build the enabled images of the config, parents first, and make their boxes; what
+did not change stays as it is. 'ocisi plan' shows what would be done, and why.
 
 With names of images or boxes, only those and what they are built from. A box is
-replaced when its image or its box: keys changed, and only when the new image
-has been built and the new box entered; its home is never touched.`,
+replaced when the layers of its image or its box: keys changed, and only when the
+new image has been built and the new box entered; its home is never touched.`,
 		Args: usage(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.prune, "prune", "p", false, "first remove what nobody uses: stopped containers, images and build cache, also those that ocisi did not make; asks before it does")
+	f.BoolVar(&o.refresh, "refresh", false, "also look for newer bases, and build anew what is older than its max_age, as 'ocisi recreate' does")
+	o.addFlags(cmd)
+	return cmd
+}
+
+// addFlags adds the flags that process and recreate have in common.
+func (o *processOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.BoolVarP(&o.skipClean, "skip-clean", "s", false, "keep the images of boxes that were replaced")
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
+	f.BoolVar(&o.orphans, "prune-orphans", false, "also remove what ocisi made and the config no longer wants, as 'ocisi clean' does")
+	f.BoolVar(&o.force, "force", false, "build all images anew, whatever their age, every step of them")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
 	addJobs(cmd)
-	return cmd
 }
 
 func addJobs(cmd *cobra.Command) {
@@ -55,26 +68,27 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	all, err := o.env.graph(l.config, o.env.Files, nil)
+	all, err := o.env.graph(l)
 	if err != nil {
 		return err
 	}
 	if o.skipPodman {
 		all = all.Of([]hierarchy.Manager{hierarchy.Docker})
 	}
-	wanted, err := all.Only(names)
+	wanted, err := o.env.wanted(all, names)
 	if err != nil {
 		return err
 	}
 	r := &processRun{
-		verb: "process", env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
+		verb: cmd.Name(), env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
+		orphans: o.orphans, refresh: o.refresh, force: o.force,
 	}
 	return r.run(cmd.Context())
 }
 
-// processRun is what process and setup have in common: observe, plan, show,
-// apply, report.
+// processRun is what process, recreate and setup have in common: observe, plan,
+// show, apply, report.
 type processRun struct {
 	verb    string
 	env     Env
@@ -85,6 +99,9 @@ type processRun struct {
 	dryRun  bool
 	clean   bool
 	prune   bool
+	orphans bool
+	refresh bool
+	force   bool
 	yes     bool
 }
 
@@ -120,14 +137,55 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 			return err
 		}
 	}
-	stores, err := s.observe(ctx)
+	p, freed, err := r.plan(ctx, s)
 	if err != nil {
 		return err
 	}
-	p := plan.New(r.wanted, stores)
 	if r.dryRun {
-		return table(r.env.Stdout, planRows(p))
+		return r.env.showPlan(p, freed)
 	}
+	if p.Changes() == 0 {
+		if !r.prune && !r.verbose {
+			log.discard()
+		}
+		_, err := fmt.Fprintf(r.env.Stdout, "nothing to do: %s\n", upToDate(p))
+		return err
+	}
+	if err := r.env.showChanges(p, freed); err != nil {
+		return err
+	}
+	if yes, err := r.env.confirmRemoval(nil, p, r.yes); err != nil || !yes {
+		return err
+	}
+	return r.apply(ctx, s, p, log)
+}
+
+// plan observes and plans. It also returns how many bytes the removals among
+// the steps set free.
+func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, error) {
+	stores, err := s.observe(ctx, r.all, r.orphans)
+	if err != nil {
+		return plan.Plan{}, 0, err
+	}
+	if stores, err = r.lock(ctx, s, stores); err != nil {
+		return plan.Plan{}, 0, err
+	}
+	o := plan.Options{Now: r.env.Now(), Refresh: r.refresh, Force: r.force}
+	if r.refresh {
+		o.Remote = s.remote(ctx, r.wanted, stores, false)
+		r.env.warnUnknown(o.Remote)
+	}
+	p := plan.New(r.wanted, stores, o)
+	if !r.orphans {
+		return p, 0, nil
+	}
+	orphans := plan.Clean(r.all, stores, s.config, false).Steps
+	freed, err := s.weigh(ctx, orphans)
+	p.Steps = append(p.Steps, orphans...)
+	return p, freed, err
+}
+
+func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
 	start := r.env.Now()
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
 	r.env.failures(results, r.loaded.config.File)

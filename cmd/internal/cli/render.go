@@ -42,19 +42,6 @@ func size(n int64) string {
 
 func took(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// planRows are a plan as a table.
-func planRows(p plan.Plan) [][]string {
-	rows := [][]string{{"ACTION", "MANAGER", "WHAT", "NAME", "REASON"}}
-	for _, s := range p.Steps {
-		reason := s.Reason
-		if s.Bytes > 0 {
-			reason += " (" + size(s.Bytes) + " with all its layers)"
-		}
-		rows = append(rows, []string{string(s.Action), string(s.Manager), string(s.Kind), s.Name, reason})
-	}
-	return rows
-}
-
 // colours of a terminal; all empty without one.
 type colours struct{ bold, green, yellow, red, off string }
 
@@ -90,7 +77,7 @@ func (p *progress) show(e apply.Event) {
 	name := fmt.Sprintf("%-*s", p.width, e.Step.Name)
 	switch e.State {
 	case apply.Started:
-		p.line(name, p.colours.bold, "start", fmt.Sprintf("%s %s: %s", e.Step.Manager, e.Step.Kind, e.Step.Reason))
+		p.line(name, p.colours.bold, "start", starting(e.Step))
 	case apply.Working:
 		p.working(name, e.Progress)
 	case apply.Done:
@@ -102,13 +89,22 @@ func (p *progress) show(e apply.Event) {
 	}
 }
 
+// starting says what begins. Why was in the plan.
+func starting(s plan.Step) string {
+	what := string(s.Manager) + " " + string(s.Kind)
+	if s.NoCache {
+		what += ", every step anew"
+	}
+	return what
+}
+
 func (p *progress) done(name string, r apply.Result) {
 	verb := map[plan.Action]string{
 		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built",
-		plan.Create: "created", plan.Recreate: "recreated", plan.Remove: "removed", plan.Keep: "kept",
+		plan.Create: "created", plan.Recreate: "recreated", plan.Export: "exported", plan.Remove: "removed", plan.Keep: "kept",
 	}[r.Action]
-	if r.Step.Action == plan.Keep {
-		p.log.printf("%s kept: %s", name, r.Step.Reason)
+	if !r.Step.Action.Changes() {
+		p.log.printf("%s %s: %s", name, r.Step.Action, r.Step.Reason)
 		return
 	}
 	detail := took(r.Took)
@@ -216,6 +212,7 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 	n := map[string]int{}
 	for _, r := range results {
 		switch {
+		case !r.Step.Action.Changes():
 		case r.State == apply.Failed:
 			n["failed"]++
 		case r.State == apply.Skipped:
@@ -234,6 +231,7 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 	}
 	add(n["image build"]+n["image rebuild"], "image", "images", "built")
 	add(n["box create"]+n["box recreate"], "box", "boxes", "made")
+	add(n["box export"], "box", "boxes", "exported")
 	add(n["box keep"], "box", "boxes", "kept")
 	add(n["image remove"], "image", "images", "removed")
 	add(n["box remove"], "box", "boxes", "removed")
@@ -243,23 +241,4 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 		parts = []string{"nothing to do"}
 	}
 	fmt.Fprintf(env.Stdout, "\n%s in %s\n", strings.Join(parts, ", "), took(total))
-}
-
-// sharingText writes what is shared, as a table for each store.
-func sharingText(w io.Writer, reports []storeReport) error {
-	for _, r := range reports {
-		if len(r.Images) == 0 {
-			continue
-		}
-		rows := [][]string{{"IMAGE", "OWN", "SHARED"}}
-		for _, im := range r.Images {
-			rows = append(rows, []string{hierarchy.FamiliarRef(im.Ref), size(im.Own), size(im.Shared)})
-		}
-		fmt.Fprintf(w, "\n%s\n", r.Manager)
-		if err := table(w, rows); err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s stored; %s without sharing: %.0f %% reused\n", size(r.Stored), size(r.Referenced), 100*r.Reuse())
-	}
-	return nil
 }

@@ -70,6 +70,9 @@ func (l *runLog) printf(format string, args ...any) {
 
 func (l *runLog) close() { l.file.Close() }
 
+// discard removes the log of a run that did nothing.
+func (l *runLog) discard() { os.Remove(l.path) }
+
 // removeOldLogs keeps the newest logs; their names sort by time.
 func removeOldLogs(dir string) {
 	logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -11,7 +13,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
-	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -65,54 +66,154 @@ func (s *session) close() error {
 	return errors.Join(errs...)
 }
 
-// observe asks all engines at once what they hold.
-func (s *session) observe(ctx context.Context) (plan.Stores, error) {
-	stores := make(chan hierarchy.Store, len(s.engines))
+// observe asks all engines at once what they hold of a graph; everything when
+// all is set.
+func (s *session) observe(ctx context.Context, g *hierarchy.Graph, all bool) (plan.Stores, error) {
+	found := make([]hierarchy.Store, len(s.engines))
 	eg, ctx := errgroup.WithContext(ctx)
-	for _, e := range s.engines {
-		eg.Go(func() error {
-			store, err := e.Observe(ctx)
-			stores <- store
+	for i, m := range slices.Sorted(maps.Keys(s.engines)) {
+		eg.Go(func() (err error) {
+			found[i], err = s.look(ctx, g, m, all)
 			return err
 		})
 	}
 	if err := eg.Wait(); err != nil {
 		return nil, err
 	}
-	close(stores)
 	out := plan.Stores{}
-	for store := range stores {
+	for _, store := range found {
 		out[store.Manager] = store
 	}
 	return out, nil
 }
 
+// look asks one engine.
+func (s *session) look(ctx context.Context, g *hierarchy.Graph, m hierarchy.Manager, all bool) (hierarchy.Store, error) {
+	e := s.engines[m]
+	var names []string
+	if !all {
+		names = namesOf(g, m)
+	}
+	store, err := e.Observe(ctx, names)
+	if err != nil {
+		return store, err
+	}
+	for _, im := range g.Images {
+		if im.Manager != m || im.Box == nil {
+			continue
+		}
+		if err := s.lookAtBox(ctx, &store, im); err != nil {
+			return store, err
+		}
+	}
+	return store, nil
+}
+
+// namesOf returns the full names of a manager's images and bases.
+func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
+	names := map[string]bool{}
+	for _, im := range g.Images {
+		if im.Manager != m {
+			continue
+		}
+		names[m.StoreRef(im.Ref())] = true
+		for _, b := range im.Bases {
+			names[hierarchy.FullRef(b.Pinned())] = true
+			names[m.StoreRef(b.Pinned())] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// lookAtBox adds to a store what is only known by asking about one box: those
+// of root, whether one that was made from another image differs in content,
+// and what it lacks on the host.
+func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) error {
+	e := s.engines[im.Manager]
+	if im.Box.Root && im.Manager == hierarchy.Podman {
+		found, ok, err := s.boxes.Find(ctx, e, s.spec(im))
+		switch {
+		case err != nil: // no sudo without a password, most likely
+			store.RootUnknown = true
+		case ok:
+			store.RootBoxes = append(store.RootBoxes, found)
+		}
+		return nil
+	}
+	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
+	if i < 0 {
+		return nil
+	}
+	b := &store.Boxes[i]
+	b.Lacks = s.boxes.Missing(*im.Box, s.env.exists)
+	j := slices.IndexFunc(store.Images, func(stored hierarchy.StoredImage) bool {
+		return slices.Contains(stored.Refs, im.Manager.StoreRef(im.Ref()))
+	})
+	if j < 0 || store.Images[j].ID == b.ImageID {
+		return nil
+	}
+	var err error
+	if b.Content, err = e.Content(ctx, b.ImageID); err != nil {
+		return err
+	}
+	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
+	return err
+}
+
 // serial reports whether a manager builds one image at a time.
 func (s *session) serial(m hierarchy.Manager) bool { return s.engines[m].Serial() }
 
-// Pull implements apply.Puller. A base that the engine finds under its name is
-// not pulled.
-func (s *session) Pull(ctx context.Context, m hierarchy.Manager, ref string, emit func(hierarchy.Progress)) error {
-	_, found, err := s.engines[m].Inspect(ctx, ref)
-	if err != nil || found {
-		return err
+// Pull implements apply.Puller. A base that is pulled because it is missing, and
+// that the engine finds under its name by now, is not pulled. Where the registry
+// no longer has the digest that images were built from, what the name stands for
+// now has to do; where the lock file wants it, nothing else does.
+func (s *session) Pull(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) error {
+	e := s.engines[st.Manager]
+	if st.Pin != "" {
+		return e.Pull(ctx, hierarchy.WithDigest(st.Name, st.Pin), "", emit)
 	}
-	return s.engines[m].Pull(ctx, ref, emit)
+	if !st.Newer {
+		if _, found, err := e.Inspect(ctx, st.Name); err != nil || found {
+			return err
+		}
+	}
+	err := e.Pull(ctx, st.Name, st.Digest, emit)
+	if gone, ok := errors.AsType[*engine.GoneError](err); ok && st.Digest != "" {
+		emit(hierarchy.Progress{Title: gone.Error() + "; taking what it is now"})
+		err = e.Pull(ctx, st.Name, "", emit)
+	}
+	return err
 }
 
 // Build implements apply.Builder.
-func (s *session) Build(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (string, error) {
-	return s.engines[im.Manager].Build(ctx, im.Recipe(s.config, im.Inputs), emit)
+func (s *session) Build(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) (string, error) {
+	im, e := st.Wanted, s.engines[st.Manager]
+	fresh := st.Fresh
+	if fresh.IsZero() {
+		fresh = s.env.Now()
+	}
+	made, err := im.Made(func(full string) (hierarchy.StoredImage, bool, error) { return e.Inspect(ctx, full) }, fresh)
+	if err != nil {
+		return "", err
+	}
+	r := im.Recipe(s.config, made)
+	r.NoCache = st.NoCache
+	return e.Build(ctx, r, emit)
 }
 
-// Box implements apply.Boxer.
-func (s *session) Box(ctx context.Context, im hierarchy.Image, emit func(hierarchy.Progress)) (plan.Action, error) {
-	e := s.engines[im.Manager]
-	spec := box.Spec{
+// spec is what an image's box is made by.
+func (s *session) spec(im hierarchy.Image) box.Spec {
+	return box.Spec{
 		Manager: im.Manager, Box: *im.Box,
 		Image:  im.Manager.StoreRef(im.Ref()),
 		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version},
 	}
+}
+
+// Box implements apply.Boxer.
+func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) (plan.Action, error) {
+	im := st.Wanted
+	e, spec := s.engines[im.Manager], s.spec(im)
 	before, was, err := s.boxes.Find(ctx, e, spec)
 	if err != nil {
 		return "", err
@@ -126,6 +227,8 @@ func (s *session) Box(ctx context.Context, im hierarchy.Image, emit func(hierarc
 		return "", err
 	case !was:
 		return plan.Create, nil
+	case before.ID == after.ID && st.Action == plan.Export:
+		return plan.Export, nil
 	case before.ID == after.ID:
 		return plan.Keep, nil
 	}
@@ -142,57 +245,6 @@ func (s *session) Remove(ctx context.Context, t plan.Target) error {
 		return s.boxes.Remove(ctx, e, t.Name)
 	}
 	return e.RemoveImage(ctx, t.Name)
-}
-
-// storeReport is what the images of a hierarchy take in one store.
-type storeReport struct {
-	Manager hierarchy.Manager `json:"manager"`
-	layers.Report
-}
-
-// sharing measures the images of a graph and their bases, as far as they are
-// in the stores.
-func (s *session) sharing(ctx context.Context, g *hierarchy.Graph) ([]storeReport, error) {
-	reports := []storeReport{} // in JSON a list, however short
-	for _, m := range g.Managers() {
-		refs, err := s.present(ctx, g, m)
-		if err != nil {
-			return nil, err
-		}
-		images, err := s.engines[m].Layers(ctx, refs)
-		if err != nil {
-			return nil, err
-		}
-		reports = append(reports, storeReport{Manager: m, Report: layers.Analyze(images)})
-	}
-	return reports, nil
-}
-
-// present returns the full names of a manager's images and bases that are in
-// its store, bases first.
-func (s *session) present(ctx context.Context, g *hierarchy.Graph, m hierarchy.Manager) ([]string, error) {
-	store, err := s.engines[m].Observe(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var bases, images []string
-	seen := map[string]bool{}
-	add := func(to *[]string, full string) {
-		if _, ok := store.Image(full); ok && !seen[full] {
-			seen[full] = true
-			*to = append(*to, full)
-		}
-	}
-	for _, im := range g.Images {
-		if im.Manager != m {
-			continue
-		}
-		for _, b := range im.Bases {
-			add(&bases, hierarchy.FullRef(b.As))
-		}
-		add(&images, m.StoreRef(im.Ref()))
-	}
-	return append(bases, images...), nil
 }
 
 // removeSuperseded removes the images of boxes that were replaced, unless

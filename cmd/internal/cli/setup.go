@@ -115,11 +115,11 @@ func (o *setupOptions) plan(cmd *cobra.Command, files bootstrap.Plan) (*processR
 	if err != nil {
 		return nil, err
 	}
-	all, err := env.graph(l.config, env.Files, nil)
+	all, err := env.graph(l)
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := all.Only(o.only)
+	wanted, err := env.wanted(all, o.only)
 	if err != nil {
 		return nil, err
 	}

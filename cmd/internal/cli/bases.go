@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/klmcwhirter/ocisi/bootstrap"
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+	"github.com/klmcwhirter/ocisi/hierarchy/registry"
+)
+
+// registries returns what asks registries, with the user's logins.
+func (env Env) registries() *registry.Client {
+	return &registry.Client{Keychain: registry.NewKeychain(env.Getenv, env.Home, env.Runner), Version: env.Version}
+}
+
+// remote asks the registries of a graph's bases whether they have moved. An
+// image that was never pulled has no registry, whatever its name: it was built
+// here. Locked bases are asked about only when locked is set; they stay in any
+// case.
+func (s *session) remote(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, locked bool) map[plan.Target]plan.Remote {
+	known := plan.Known(g, stores, locked)
+	var targets []plan.Target
+	var have []registry.Have
+	for _, t := range sortedTargets(known) {
+		if im := known[t]; im.ID == "" || im.Digest(t.Name) != "" {
+			targets = append(targets, t)
+			have = append(have, registry.Have{Ref: t.Name, ID: im.ID, Digests: im.Digests})
+		}
+	}
+	out := map[plan.Target]plan.Remote{}
+	for i, a := range s.env.registries().Moved(ctx, have) {
+		if !errors.Is(a.Err, registry.ErrLocal) {
+			out[targets[i]] = plan.Remote{Digest: a.Digest, Moved: a.Err == nil && !a.Same, Err: a.Err}
+		}
+	}
+	return out
+}
+
+func sortedTargets[V any](m map[plan.Target]V) []plan.Target {
+	return slices.SortedFunc(maps.Keys(m), func(a, b plan.Target) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Manager, b.Manager))
+	})
+}
+
+// warnUnknown says which bases nobody could be asked about, each once.
+func (env Env) warnUnknown(remote map[plan.Target]plan.Remote) {
+	said := map[string]bool{}
+	for _, t := range sortedTargets(remote) {
+		if err := remote[t].Err; err != nil && !said[t.Name] {
+			said[t.Name] = true
+			fmt.Fprintf(env.Stderr, "ocisi: warning: base %s is unknown, kept: %v\n", t.Name, err)
+		}
+	}
+}
+
+// lock gives the bases that the lock file does not have yet an entry, when there
+// is a lock file. It returns the stores, observed again when that has changed
+// what is wanted of them.
+func (r *processRun) lock(ctx context.Context, s *session, stores plan.Stores) (plan.Stores, error) {
+	missing := withDigest(r.wanted.Pin(r.loaded.lock), plan.Known(r.wanted, stores, true))
+	if len(missing) == 0 {
+		return stores, nil
+	}
+	digests, err := s.digests(ctx, r.wanted, stores, missing)
+	if err != nil {
+		fmt.Fprintf(r.env.Stderr, "ocisi: warning: not locked: %v\n", err)
+	}
+	changes := r.loaded.lock.Update(digests)
+	if len(changes) == 0 {
+		return stores, nil
+	}
+	for _, c := range changes {
+		fmt.Fprintf(r.env.Stdout, "locked %s to %s\n", hierarchy.FamiliarRef(c.Ref), c.New)
+	}
+	if !r.dryRun {
+		if err := bootstrap.WriteFile(r.loaded.lock.File, r.loaded.lock.Encode()); err != nil {
+			return nil, err
+		}
+	}
+	r.wanted.Pin(r.loaded.lock)
+	return s.observe(ctx, r.all, r.orphans)
+}
+
+// withDigest returns those bases that can have a digest: an image that is in a
+// store and was never pulled has none, whatever its name.
+func withDigest(refs []string, known map[plan.Target]hierarchy.StoredImage) []string {
+	built := map[string]bool{}
+	for t, im := range known {
+		if im.ID != "" && im.Digest(t.Name) == "" {
+			built[hierarchy.FullRef(t.Name)] = true
+		}
+	}
+	return slices.DeleteFunc(refs, func(ref string) bool { return built[ref] })
+}
+
+// digests returns what bases are, to be locked: what a store holds, else what
+// the registry has. The digest that the registry knows an unchanged image by is
+// preferred, since it is good for other machines' platforms as well. A base that
+// neither knows is left out, and named in the error.
+func (s *session) digests(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, refs []string) (map[string]string, error) {
+	known := plan.Known(g, stores, true)
+	var have []registry.Have
+	var local []string
+	for _, ref := range refs {
+		h := registry.Have{Ref: ref}
+		digest := ""
+		for _, t := range sortedTargets(known) {
+			if im := known[t]; hierarchy.FullRef(t.Name) == ref && digest == "" {
+				h.ID, h.Digests, digest = im.ID, im.Digests, im.Digest(t.Name)
+			}
+		}
+		have, local = append(have, h), append(local, digest)
+	}
+	out := map[string]string{}
+	var errs []error
+	for i, a := range s.env.registries().Moved(ctx, have) {
+		switch {
+		case a.Err == nil && (a.Same || local[i] == ""):
+			out[a.Ref] = a.Digest
+		case local[i] != "":
+			out[a.Ref] = local[i]
+		default:
+			errs = append(errs, fmt.Errorf("%s: %w", hierarchy.FamiliarRef(a.Ref), a.Err))
+		}
+	}
+	return out, errors.Join(errs...)
+}

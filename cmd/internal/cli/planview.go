@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+// showPlan writes a whole plan as a table: what is kept, too, and what the
+// config no longer wants. freed is the bytes that all its removals set free.
+func (env Env) showPlan(p plan.Plan, freed int64) error {
+	rows := [][]string{{"ACTION", "MANAGER", "WHAT", "NAME", "REASON"}}
+	rows = append(rows, planRows(p.Steps)...)
+	rows = append(rows, planRows(p.Orphans)...)
+	if err := table(env.Stdout, rows); err != nil {
+		return err
+	}
+	env.showRemovals(p, freed)
+	if n := len(p.Orphans); n > 0 {
+		fmt.Fprintf(env.Stdout, "process leaves these %d alone; to remove them: ocisi clean\n", n)
+	}
+	return nil
+}
+
+// showChanges writes what a plan changes as a table, and counts the rest.
+func (env Env) showChanges(p plan.Plan, freed int64) error {
+	changes := slices.DeleteFunc(slices.Clone(p.Steps), func(s plan.Step) bool { return !s.Action.Changes() })
+	if err := table(env.Stdout, append([][]string{{"ACTION", "MANAGER", "WHAT", "NAME", "REASON"}}, planRows(changes)...)); err != nil {
+		return err
+	}
+	env.showRemovals(p, freed)
+	if kept := upToDate(p); kept != "" {
+		fmt.Fprintln(env.Stdout, kept)
+	}
+	fmt.Fprintln(env.Stdout)
+	return nil
+}
+
+// showRemovals says what the removal of images sets free, and why that is not
+// the sum of their sizes.
+func (env Env) showRemovals(p plan.Plan, freed int64) {
+	steps := slices.Concat(p.Steps, p.Orphans)
+	if slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Kind == plan.Image && s.Action == plan.Remove }) {
+		fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", size(freed))
+	}
+}
+
+func planRows(steps []plan.Step) [][]string {
+	var rows [][]string
+	for _, s := range steps {
+		reason := s.Reason
+		if s.Kind == plan.Image && s.Action == plan.Remove {
+			reason += " (" + size(s.Bytes) + " of its own)"
+		}
+		rows = append(rows, []string{string(s.Action), string(s.Manager), string(s.Kind), s.Name, reason})
+	}
+	return rows
+}
+
+// upToDate counts the images and boxes that a plan leaves as they are; "" when
+// there are none.
+func upToDate(p plan.Plan) string {
+	n := map[plan.Kind]int{}
+	for _, s := range p.Steps {
+		if !s.Action.Changes() {
+			n[s.Kind]++
+		}
+	}
+	var parts []string
+	for _, k := range []struct {
+		kind      plan.Kind
+		one, many string
+	}{{plan.Image, "1 image", "images"}, {plan.Box, "1 box", "boxes"}} {
+		switch n[k.kind] {
+		case 0:
+		case 1:
+			parts = append(parts, k.one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", n[k.kind], k.many))
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return ""
+	case n[plan.Image]+n[plan.Box] == 1:
+		return parts[0] + " is up to date"
+	}
+	return strings.Join(parts, " and ") + " are up to date"
+}

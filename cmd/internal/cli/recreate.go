@@ -1,0 +1,24 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func newRecreate(env Env, g *globals) *cobra.Command {
+	o := &processOptions{env: env, globals: g, refresh: true}
+	cmd := &cobra.Command{
+		Use:   "recreate [NAME…]",
+		Short: "Bring images and boxes up to date with their bases and packages",
+		Long: `Do what process does, and also: ask the registries whether the bases have moved,
+pull those that have, and build anew what is older than its max_age (7 days, where
+the config does not say), so that its packages are today's. What is built from
+those follows. Boxes are replaced where the layers of their image changed.
+
+A registry that cannot be asked is no failure: its bases stay as they are. So do
+bases that the lock file holds; 'ocisi lock --update' moves them.`,
+		Args: usage(cobra.ArbitraryArgs),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	o.addFlags(cmd)
+	return cmd
+}
