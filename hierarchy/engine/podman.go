@@ -19,7 +19,7 @@ const (
 	// serviceStart is how long a podman service may take to answer: the first
 	// one of a session also sets up the user's namespace.
 	serviceStart = 20 * time.Second
-	servicePoll  = 20 * time.Millisecond
+	servicePoll  = 2 * time.Millisecond
 	// socketPathMax is what Linux takes as the path of a socket, sun_path less
 	// its closing zero.
 	socketPathMax = 107
