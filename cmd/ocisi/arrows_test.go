@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/layers hierarchy/plan internal/process",
+	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/layers hierarchy/plan hierarchy/registry internal/process",
 	"embed/defaults":              "",
 	"bootstrap":                   "",
 	"bootstrap/host":              "internal/process",
@@ -32,6 +32,7 @@ var mayImport = map[string]string{
 	"hierarchy/engine":            "hierarchy hierarchy/layers internal/process",
 	"hierarchy/engine/enginetest": "",
 	"hierarchy/box":               "hierarchy hierarchy/layers internal/process",
+	"hierarchy/registry":          "internal/process",
 	"internal/process":            "",
 }
 
@@ -42,7 +43,7 @@ var mayReach = map[string]string{
 	"github.com/spf13/viper":                 "cmd/internal/cli",
 	"github.com/docker/docker":               "hierarchy/engine hierarchy/engine/enginetest",
 	"github.com/moby/buildkit":               "hierarchy/engine hierarchy/engine/enginetest hierarchy/containerfile",
-	"github.com/google/go-containerregistry": "hierarchy/engine",
+	"github.com/google/go-containerregistry": "hierarchy/engine hierarchy/registry",
 	"github.com/goccy/go-yaml":               "hierarchy",
 	"github.com/adrg/xdg":                    "cmd/internal/cli",
 }
