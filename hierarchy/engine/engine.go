@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/client"
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -42,6 +43,10 @@ type Options struct {
 	Version string       // of ocisi, for the User-Agent
 	TempDir string       // for files that live as long as a call or the Engine; "" is the system's
 	Log     *slog.Logger // nil: nothing is logged
+
+	// Keychain has the user's registry logins, for pulls by docker; podman looks
+	// for its own. Nil is authn.DefaultKeychain.
+	Keychain authn.Keychain
 }
 
 // Engine is docker or podman. Its methods may be called from several

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -79,7 +80,7 @@ func isGone(err error) bool {
 }
 
 func (e *Engine) pullByAPI(ctx context.Context, ref string, emit func(hierarchy.Progress)) error {
-	auth, err := credentials(ref)
+	auth, err := e.credentials(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -93,42 +94,38 @@ func (e *Engine) pullByAPI(ctx context.Context, ref string, emit func(hierarchy.
 
 // credentials returns what docker's API takes as X-Registry-Auth; "" for a
 // registry that the user has not logged in to.
-func credentials(ref string) (string, error) {
+func (e *Engine) credentials(ctx context.Context, ref string) (string, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return "", err
 	}
-	r := domain(reference.Domain(named))
-	a, err := authn.DefaultKeychain.Resolve(r)
+	repo, err := name.NewRepository(named.Name())
 	if err != nil {
-		return "", fmt.Errorf("credentials for %s: %w", r, err)
+		return "", err
 	}
-	if a == authn.Anonymous {
+	keys := e.opts.Keychain
+	if keys == nil {
+		keys = authn.DefaultKeychain
+	}
+	a, err := authn.Resolve(ctx, keys, repo)
+	if err != nil {
+		return "", fmt.Errorf("credentials for %s: %w", reference.Domain(named), err)
+	}
+	c, err := authn.Authorization(ctx, a)
+	if err != nil {
+		return "", fmt.Errorf("credentials for %s: %w", reference.Domain(named), err)
+	}
+	if *c == (authn.AuthConfig{}) {
 		return "", nil
 	}
-	c, err := a.Authorization()
-	if err != nil {
-		return "", fmt.Errorf("credentials for %s: %w", r, err)
+	address := repo.RegistryStr()
+	if address == name.DefaultRegistry {
+		address = authn.DefaultAuthKey // docker's name for Docker Hub: the address of its first API
 	}
 	return registry.EncodeAuthConfig(registry.AuthConfig{
 		Username: c.Username, Password: c.Password, Auth: c.Auth,
-		IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: r.RegistryStr(),
+		IdentityToken: c.IdentityToken, RegistryToken: c.RegistryToken, ServerAddress: address,
 	})
-}
-
-// domain is a registry to look credentials up for.
-type domain string
-
-// String implements authn.Resource.
-func (d domain) String() string { return d.RegistryStr() }
-
-// RegistryStr implements authn.Resource. Docker Hub's credentials are stored
-// under the address of its first API.
-func (d domain) RegistryStr() string {
-	if d == "docker.io" {
-		return authn.DefaultAuthKey
-	}
-	return string(d)
 }
 
 // pullMessages reads the stream of messages of a pull. An error after the
