@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -32,11 +33,11 @@ const fewFiles = 32
 // Paths, types, modes, the targets of links and contents count, times do not: as
 // in the engines' own caches. What is seen is never less than what the engine
 // that builds the image sees; it is more where the engines differ.
-func (im Image) context(files fs.FS) (buildContext, error) {
+func (im Image) context(files fs.FS, dirs *listings) (buildContext, error) {
 	sum := sha256.Sum256(im.file.Text())
 	c := buildContext{file: hex.EncodeToString(sum[:])}
 	s := sight{files: files, root: im.Context, manager: im.Manager, found: map[string][]byte{}}
-	name, text, err := s.ignoreFile(filepath.Base(im.Containerfile))
+	name, text, err := s.ignoreFile(filepath.Base(im.Containerfile), dirs)
 	if err != nil {
 		return c, err
 	}
@@ -69,11 +70,42 @@ func rules(text []byte) (*patternmatcher.PatternMatcher, error) {
 	return patternmatcher.New(patterns)
 }
 
+// listings tells which ignore files directories have. Many images share a
+// directory, and asking for each of the four names of each image takes longer
+// than all else that is done for an image that sees nothing.
+type listings struct {
+	files fs.FS
+	dirs  sync.Map // path → func() map[string]bool
+}
+
+// mayHold reports whether there is an ignore file of a name in a directory. When
+// the directory cannot be listed, there may be.
+func (l *listings) mayHold(dir, name string) bool {
+	list, _ := l.dirs.LoadOrStore(dir, sync.OnceValue(func() map[string]bool {
+		entries, err := fs.ReadDir(l.files, dir)
+		if err != nil {
+			return nil
+		}
+		names := map[string]bool{}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), "ignore") {
+				names[e.Name()] = true
+			}
+		}
+		return names
+	}))
+	names := list.(func() map[string]bool)() // nothing else is stored
+	return names == nil || names[name]
+}
+
 // ignoreFile returns the name and the contents of the file that says what of
 // the context a Containerfile does not see; nil contents when there is none. The
 // engines are handed the contents, so that they agree on which file it is.
-func (s *sight) ignoreFile(of string) (name string, text []byte, err error) {
+func (s *sight) ignoreFile(of string, dirs *listings) (name string, text []byte, err error) {
 	for _, name := range []string{of + ".containerignore", ".containerignore", of + ".dockerignore", ".dockerignore"} {
+		if !dirs.mayHold(s.in("."), name) {
+			continue
+		}
 		info, err := fs.Stat(s.files, s.in(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
 )
 
@@ -110,11 +112,10 @@ func (g *Graph) names() []string {
 // which images they are built from, and orders them. All that is wrong is
 // reported, each a *ConfigError, joined.
 func (c *Config) Graph(h Host) (*Graph, error) {
-	r := &resolver{config: c, host: h, known: c.known(h.Manager), byKey: map[Key]int{}, unread: map[Key]bool{}}
-	for _, e := range c.Entries {
-		if e.Enabled {
-			r.add(e)
-		}
+	r := &resolver{config: c, host: h, byKey: map[Key]int{}, unread: map[Key]bool{}, stored: map[Key]string{}, nears: map[string]string{}}
+	r.learn()
+	for _, n := range r.readAll() {
+		r.add(n)
 	}
 	for i := range r.nodes {
 		r.link(&r.nodes[i])
@@ -143,11 +144,12 @@ func (c *Config) Dir(e Entry) string {
 }
 
 type node struct {
-	image Image
-	entry Entry
-	text  []byte
-	reads []containerfile.Image
-	state int // 0 unseen, 1 on the path, 2 done
+	image  Image
+	entry  Entry
+	text   []byte
+	parsed *containerfile.File
+	err    error // of reading or parsing the Containerfile
+	state  int   // 0 unseen, 1 on the path, 2 done
 }
 
 type resolver struct {
@@ -158,7 +160,25 @@ type resolver struct {
 	byKey  map[Key]int
 	unread map[Key]bool // images whose Containerfile has been reported
 	errs   []error
+
+	stored map[Key]string    // what Manager.StoreRef said
+	nears  map[string]string // what nearest said of a name
 }
+
+// storeRef is Manager.StoreRef, asked once for each reference: it is most of
+// the work in a large config.
+func (r *resolver) storeRef(m Manager, ref string) string {
+	k := Key{m, ref}
+	full, ok := r.stored[k]
+	if !ok {
+		full = m.StoreRef(ref)
+		r.stored[k] = full
+	}
+	return full
+}
+
+// key returns the identity of what a reference stands for in a manager's store.
+func (r *resolver) key(m Manager, ref string) Key { return Key{m, r.storeRef(m, ref)} }
 
 func (r *resolver) fail(err *ConfigError) { r.errs = append(r.errs, err) }
 
@@ -179,7 +199,32 @@ func (r *resolver) failIn(n *node, line int, word, problem, advice string) {
 	r.fail(e)
 }
 
-func (r *resolver) add(e Entry) {
+// readAll reads the Containerfiles of the enabled entries, several at once.
+// Nothing is reported yet.
+func (r *resolver) readAll() []node {
+	var nodes []node
+	for _, e := range r.config.Entries {
+		if e.Enabled {
+			nodes = append(nodes, r.node(e))
+		}
+	}
+	var wait errgroup.Group
+	wait.SetLimit(8)
+	const some = 32 // a file takes less time than starting its turn
+	for batch := range slices.Chunk(nodes, some) {
+		wait.Go(func() error {
+			for i := range batch {
+				batch[i].read(r.host.Files)
+			}
+			return nil
+		})
+	}
+	_ = wait.Wait() // the nodes keep their errors
+	return nodes
+}
+
+// node returns what an entry alone tells.
+func (r *resolver) node(e Entry) node {
 	dir := r.config.Dir(e)
 	im := Image{
 		Name: e.Name, Tag: e.Tag,
@@ -201,17 +246,30 @@ func (r *resolver) add(e Entry) {
 		}
 		im.Box.Name = e.BoxName()
 	}
-	n := node{image: im, entry: e}
-	key := Key{im.Manager, im.Manager.StoreRef(im.Ref())}
+	return node{image: im, entry: e}
+}
+
+func (n *node) read(files fs.FS) {
+	if n.text, n.err = fs.ReadFile(files, strings.TrimPrefix(n.image.Containerfile, "/")); n.err == nil {
+		n.parsed, n.err = containerfile.Parse(n.text, n.image.Args)
+	}
+}
+
+// add adds an image that has been read, or reports why not.
+func (r *resolver) add(n node) {
+	key := r.key(n.image.Manager, n.image.Ref())
 	if first, ok := r.byKey[key]; ok {
 		d := decoder{config: r.config}
-		r.fail(d.secondImage(e, r.nodes[first].entry.at("name")))
+		r.fail(d.secondImage(n.entry, r.nodes[first].entry.at("name")))
 		return
 	}
-	if !r.read(&n) {
+	if n.err != nil {
 		r.unread[key] = true
+		r.failRead(&n)
 		return
 	}
+	n.image.file = n.parsed
+	r.checkArgs(&n, n.parsed.Args)
 	r.byKey[key] = len(r.nodes)
 	r.nodes = append(r.nodes, n)
 }
@@ -227,33 +285,18 @@ func (r *resolver) thinArgs(e Entry) map[string]string {
 	return args
 }
 
-// read reads the node's Containerfile and reports whether it could be.
-func (r *resolver) read(n *node) bool {
-	var err error
-	n.text, err = fs.ReadFile(r.host.Files, strings.TrimPrefix(n.image.Containerfile, "/"))
+// failRead reports a Containerfile that cannot be read.
+func (r *resolver) failRead(n *node) {
+	se, isSyntax := errors.AsType[*containerfile.SyntaxError](n.err)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case isSyntax:
+		r.failIn(n, se.Line, "", strings.TrimPrefix(se.Error(), fmt.Sprintf("line %d: ", se.Line)), "")
+	case errors.Is(n.err, fs.ErrNotExist):
 		r.failAt(n.entry.at("name"), "missing Containerfile: "+n.image.Containerfile+" does not exist",
 			"create it, or mend name or path; 'ocisi setup' writes the default ones")
-		return false
-	case err != nil:
-		r.failAt(n.entry.at("name"), err.Error(), "")
-		return false
+	default:
+		r.failAt(n.entry.at("name"), n.err.Error(), "")
 	}
-	f, err := containerfile.Parse(n.text, n.image.Args)
-	if err != nil {
-		line, problem := 0, err.Error()
-		if se, ok := errors.AsType[*containerfile.SyntaxError](err); ok {
-			line = se.Line
-			problem = strings.TrimPrefix(problem, fmt.Sprintf("line %d: ", line))
-		}
-		r.failIn(n, line, "", problem, "")
-		return false
-	}
-	n.image.file = f
-	n.reads = f.Images
-	r.checkArgs(n, f.Args)
-	return true
 }
 
 // checkArgs reports arguments that the Containerfile does not declare: the

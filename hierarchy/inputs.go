@@ -120,10 +120,11 @@ func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh ti
 func (g *Graph) Read(files fs.FS) error {
 	var eg errgroup.Group
 	eg.SetLimit(8)
+	dirs := &listings{files: files}
 	for i := range g.Images {
 		eg.Go(func() error {
 			im := &g.Images[i]
-			c, err := im.context(files)
+			c, err := im.context(files, dirs)
 			if err != nil {
 				return fmt.Errorf("reading the build context of %s: %w", im.Ref(), err)
 			}
@@ -136,15 +137,20 @@ func (g *Graph) Read(files fs.FS) error {
 		return err
 	}
 	done := map[Key]Inputs{}
-	for i := range g.Images { // parents come first
+	prints := map[Key]string{} // of those that are parents
+	for i := range g.Images {  // parents come first
 		im := &g.Images[i]
 		im.Inputs.Parents, im.Inputs.Bases = map[string]Parent{}, map[string]Base{}
 		for _, b := range im.Bases {
 			im.Inputs.Bases[b.As] = Base{}
 		}
 		for _, p := range im.Parents {
-			parent := done[Key{im.Manager, p.As}]
-			im.Inputs.Parents[p.As] = Parent{Fingerprint: parent.Fingerprint()}
+			key := Key{im.Manager, p.As}
+			parent := done[key]
+			if prints[key] == "" {
+				prints[key] = parent.Fingerprint()
+			}
+			im.Inputs.Parents[p.As] = Parent{Fingerprint: prints[key]}
 			maps.Copy(im.Inputs.Bases, parent.Bases)
 		}
 		done[im.Key()] = im.Inputs

@@ -5,20 +5,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/distribution/reference"
-
 	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
 )
 
 // link sorts what a node reads into managed images and bases.
 func (r *resolver) link(n *node) {
 	m := n.image.Manager
-	for _, read := range n.reads {
-		if i, ok := r.byKey[Key{m, m.StoreRef(read.Ref)}]; ok {
+	for _, read := range n.parsed.Images {
+		key := r.key(m, read.Ref)
+		if i, ok := r.byKey[key]; ok {
 			n.image.Parents = append(n.image.Parents, Need{Ref: read.Ref, As: r.nodes[i].image.Ref(), Line: read.Line})
 			continue
 		}
-		if r.unread[Key{m, m.StoreRef(read.Ref)}] {
+		if r.unread[key] {
 			continue // one error is enough
 		}
 		if problem, advice := r.unmanaged(n, read.Ref); problem != "" {
@@ -45,24 +44,24 @@ func (r *resolver) failNeed(n *node, read containerfile.Image, problem, advice s
 func (r *resolver) unmanaged(n *node, ref string) (problem, advice string) {
 	m := n.image.Manager
 	own := n.image.Ref() + " (" + string(m) + ")"
-	if e, ok := r.known.entries[Key{m, m.StoreRef(ref)}]; ok {
+	if e, ok := r.known.entries[r.key(m, ref)]; ok {
 		return fmt.Sprintf("%s is built from %s, which is disabled", own, ref),
 			fmt.Sprintf("set enabled: true in %s:%d, or disable %s too", r.config.File, e.pos.Line, n.image.Name)
 	}
 	for _, other := range []Manager{Docker, Podman} {
-		if _, ok := r.known.entries[Key{other, other.StoreRef(ref)}]; ok && other != m {
+		if _, ok := r.known.entries[r.key(other, ref)]; ok && other != m {
 			return fmt.Sprintf("%s is built from %s, which is an image of %s", own, ref, other), "give both the same manager"
 		}
 	}
 	problem = fmt.Sprintf("%s is built from %s, which is unknown", own, ref)
-	if tags := r.known.tags[Key{m, repository(m, ref)}]; len(tags) > 0 {
+	if tags := r.known.tags[Key{m, repository(r.storeRef(m, ref))}]; len(tags) > 0 {
 		return problem, "known: " + strings.Join(tags, ", ")
 	}
 	if _, overridden := r.config.override(ref); overridden || qualified(ref) {
 		return "", ""
 	}
 	name, _, _ := strings.Cut(ref, ":")
-	if near := nearest(name, r.known.names); near != "" {
+	if near := r.near(name); near != "" {
 		return problem, fmt.Sprintf("did you mean %s? An image of a registry wants its full name: docker.io/library/%s", near, ref)
 	}
 	if n.image.Thin() {
@@ -79,28 +78,37 @@ type known struct {
 	names   []string
 }
 
-func (c *Config) known(host Manager) known {
-	k := known{entries: map[Key]Entry{}, tags: map[Key][]string{}}
-	for _, e := range c.Entries {
-		m := c.ManagerOf(e, host)
-		full := m.StoreRef(e.Ref())
-		k.entries[Key{m, full}] = e
-		repo := Key{m, repository(m, full)}
-		k.tags[repo] = append(k.tags[repo], e.Ref())
-		k.names = append(k.names, e.Name)
+// learn notes all entries.
+func (r *resolver) learn() {
+	r.known = known{entries: map[Key]Entry{}, tags: map[Key][]string{}}
+	for _, e := range r.config.Entries {
+		key := r.key(r.config.ManagerOf(e, r.host.Manager), e.Ref())
+		r.known.entries[key] = e
+		repo := Key{key.Manager, repository(key.Ref)}
+		r.known.tags[repo] = append(r.known.tags[repo], e.Ref())
+		r.known.names = append(r.known.names, e.Name)
 	}
-	slices.Sort(k.names)
-	k.names = slices.Compact(k.names)
-	return k
+	slices.Sort(r.known.names)
+	r.known.names = slices.Compact(r.known.names)
 }
 
-// repository returns the full name without its tag or digest.
-func repository(m Manager, ref string) string {
-	named, err := reference.ParseNormalizedNamed(m.StoreRef(ref))
-	if err != nil {
-		return ref
+// near returns the name of an entry that is meant by another name, or "".
+func (r *resolver) near(name string) string {
+	found, ok := r.nears[name]
+	if !ok {
+		found = nearest(name, r.known.names)
+		r.nears[name] = found
 	}
-	return named.Name()
+	return found
+}
+
+// repository returns a full name without its tag or digest.
+func repository(full string) string {
+	full, _, _ = strings.Cut(full, "@")
+	if i := strings.LastIndexByte(full, ':'); i > strings.LastIndexByte(full, '/') {
+		return full[:i]
+	}
+	return full
 }
 
 // qualified reports whether a reference names its registry.
@@ -139,7 +147,7 @@ func (r *resolver) visit(i int, g *Graph, path []int) error {
 	n.state = 1
 	m := n.image.Manager
 	for _, p := range n.image.Parents {
-		if err := r.visit(r.byKey[Key{m, m.StoreRef(p.Ref)}], g, append(path, i)); err != nil {
+		if err := r.visit(r.byKey[r.key(m, p.Ref)], g, append(path, i)); err != nil {
 			return err
 		}
 	}

@@ -247,6 +247,9 @@ func (r *reader) use(s span, instruction string, at []parser.Range, env map[stri
 }
 
 func (r *reader) expand(word string, env map[string]string) (string, error) {
+	if plain(word) {
+		return word, nil
+	}
 	pairs := make([]string, 0, len(env))
 	for k, v := range env {
 		pairs = append(pairs, k+"="+v)

@@ -57,8 +57,11 @@ func (s scope) Get(name string) (string, bool) {
 // Keys implements shell.EnvGetter.
 func (s scope) Keys() []string { return slices.Collect(maps.Keys(s.known)) }
 
+// plain reports whether a word expands to itself: most do.
+func plain(word string) bool { return !strings.ContainsAny(word, "$'\"\\`") }
+
 func (r *reader) word(word string, in scope) value {
-	if !strings.ContainsAny(word, "$'\"\\`") {
+	if plain(word) {
 		return value{text: word, known: true}
 	}
 	res, err := r.lex.ProcessWordWithMatches(word, in)
