@@ -164,9 +164,12 @@ type StoredImage struct {
 // Digest returns the digest under which the image was pulled by a name, or "":
 // it was built here, or pulled by another name.
 func (im StoredImage) Digest(ref string) string {
-	full, _, _ := strings.Cut(WithDigest(FullRef(ref), "@"), "@")
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ""
+	}
 	for _, d := range im.Digests {
-		if repo, digest, ok := strings.Cut(d, "@"); ok && (repo == full || FullRef(repo) == FullRef(full)) {
+		if digest, ok := strings.CutPrefix(d, named.Name()+"@"); ok {
 			return digest
 		}
 	}

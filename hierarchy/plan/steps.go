@@ -68,11 +68,20 @@ func (d *decider) imageStep(im *decision, needs []Target) Step {
 			s.Fresh = im.made.Fresh
 		}
 	case !im.present:
-		s.Action, s.Reason = Skip, "tag is missing; its layers are those of "+d.images[im.children[0]].Name+", so nothing is"
+		s.Action, s.Reason = Skip, "tag is missing, and not missed: "+d.holder(im).Name+" has its layers"
 	default:
 		s.Action, s.Reason = Keep, "nothing changed"
 	}
 	return s
+}
+
+// holder returns an image that is there and built from one that is not. There is
+// one: what nothing is built from is built itself.
+func (d *decider) holder(im *decision) *decision {
+	for !im.present {
+		im = &d.images[im.children[0]]
+	}
+	return im
 }
 
 // why returns the reasons of a build. That a base of its parents has changed
