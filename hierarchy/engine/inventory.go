@@ -78,7 +78,7 @@ func (e *Engine) list(ctx context.Context, names []string) ([]hierarchy.StoredIm
 	}
 	var images []hierarchy.StoredImage
 	for _, im := range list {
-		refs, digests := fullRefs(im.RepoTags), fullRefs(im.RepoDigests)
+		refs, digests := parted(im.RepoTags, im.RepoDigests)
 		if len(refs)+len(digests) > 0 {
 			images = append(images, hierarchy.StoredImage{
 				ID: fullID(im.ID), Refs: refs, Digests: digests, Labels: hierarchy.PlainLabels(im.Labels), Created: im.Created, Size: im.Size,
@@ -134,6 +134,15 @@ func fullRefs(tags []string) []string {
 	return slices.Compact(refs)
 }
 
+// parted returns full names with a tag and full names with a digest. Podman
+// lists a digest that an image was pulled by among the tags, too.
+func parted(tags, digests []string) (refs, byDigest []string) {
+	refs = fullRefs(tags)
+	byDigest = fullRefs(append(slices.Clone(refs), digests...))
+	hasDigest := func(name string) bool { return strings.Contains(name, "@") }
+	return slices.DeleteFunc(refs, hasDigest), slices.DeleteFunc(byDigest, func(name string) bool { return !hasDigest(name) })
+}
+
 // fullID returns an ID with its algorithm, which podman leaves out in places.
 func fullID(id string) string {
 	if id == "" || strings.Contains(id, ":") {
@@ -183,7 +192,8 @@ func (e *Engine) Inspect(ctx context.Context, ref string) (hierarchy.StoredImage
 	if err != nil {
 		return hierarchy.StoredImage{}, false, fmt.Errorf("inspecting %s: %w", ref, inWords(ctx, err))
 	}
-	im := hierarchy.StoredImage{ID: fullID(in.ID), Refs: fullRefs(in.RepoTags), Digests: fullRefs(in.RepoDigests), Size: in.Size}
+	im := hierarchy.StoredImage{ID: fullID(in.ID), Size: in.Size}
+	im.Refs, im.Digests = parted(in.RepoTags, in.RepoDigests)
 	if in.Config != nil {
 		im.Labels = hierarchy.PlainLabels(in.Config.Labels)
 	}

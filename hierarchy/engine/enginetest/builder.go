@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +19,7 @@ type recipe struct {
 	Ref     string // full name; "" leaves the image without one
 	Image   string // what the story's files call it
 	Text    string // of the Containerfile
+	Context string // directory; "" when no step reads it
 	Args    map[string]string
 	Labels  map[string]string
 	NoCache bool
@@ -34,7 +38,7 @@ type event struct {
 const stepSize = 1 << 20
 
 // build plays a build: every instruction is a step and every RUN, COPY and ADD
-// a layer, which is the same whenever all before it is the same.
+// a layer.
 func (s *store) build(ctx context.Context, r recipe, tell func(event)) (id string, err error) {
 	steps := instructions(r)
 	parent, err := s.parent(steps)
@@ -60,20 +64,17 @@ func (s *store) build(ctx context.Context, r recipe, tell func(event)) (id strin
 func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	im := Image{Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels)}
+	im := Image{Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels), Config: parent.Config}
 	if im.Labels == nil {
 		im.Labels = make(map[string]string)
 	}
 	maps.Copy(im.Labels, r.Labels)
 	for i, step := range steps {
 		e := event{Step: i + 1, Steps: len(steps), Title: step, Cached: i == 0}
+		im.Config = im.Config.with(step)
 		if layered.MatchString(step) {
-			l := Layer{DiffID: hash("step", fmt.Sprint(im.Layers), step, fmt.Sprint(r.Args)), Size: stepSize}
-			if r.NoCache {
-				l.DiffID = hash(l.DiffID, fmt.Sprint(s.now()))
-			}
-			e.Cached = s.built[l.DiffID]
-			s.built[l.DiffID] = true
+			var l Layer
+			l, e.Cached = s.layer(im.Layers, step, r)
 			im.Layers = append(im.Layers, l)
 			if !e.Cached {
 				e.Log = "output of " + step + "\n"
@@ -81,7 +82,7 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 		}
 		tell(e)
 	}
-	im.ID, im.Created = imageID(im), s.now()
+	im.ID, im.Created = imageID(im, parent.ID, strings.Join(steps, "\n"), fmt.Sprint(r.Args)), s.now()
 	if r.Ref != "" {
 		im.Refs = []string{r.Ref}
 	}
@@ -89,7 +90,63 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 	return im.ID
 }
 
+// layer returns what a step makes, and whether it was made before.
+func (s *store) layer(below []Layer, step string, r recipe) (l Layer, cached bool) {
+	key := hash("step", fmt.Sprint(below), step, fmt.Sprint(r.Args), filesOf(step, r.Context))
+	id, cached := s.cache[key]
+	switch {
+	case r.NoCache:
+		cached, id = false, hash(key, fmt.Sprint(s.now()))
+	case !cached:
+		id = key
+	}
+	s.cache[key] = id
+	return Layer{DiffID: id, Size: stepSize}, cached
+}
+
+// with returns the config after a step.
+func (c Config) with(step string) Config {
+	word, rest, _ := strings.Cut(step, " ")
+	switch strings.ToUpper(word) {
+	case "ENV":
+		c.Env = append(slices.Clone(c.Env), rest)
+	case "USER":
+		c.User = rest
+	case "WORKDIR":
+		c.WorkingDir = rest
+	case "CMD":
+		c.Cmd = []string{"/bin/sh", "-c", rest}
+	case "ENTRYPOINT":
+		c.Entrypoint = []string{"/bin/sh", "-c", rest}
+	}
+	return c
+}
+
+// filesOf returns a hash of the files of the context that a COPY or ADD names.
+func filesOf(step, context string) string {
+	words := strings.Fields(step)
+	if context == "" || !copies.MatchString(step) || strings.Contains(step, " --from=") || len(words) < 3 {
+		return ""
+	}
+	var parts []string
+	for _, source := range words[1 : len(words)-1] {
+		found, _ := filepath.Glob(filepath.Join(context, source))
+		for _, root := range found {
+			_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					name, _ := filepath.Rel(context, path)
+					data, _ := os.ReadFile(path)
+					parts = append(parts, name, string(data))
+				}
+				return nil
+			})
+		}
+	}
+	return hash(parts...)
+}
+
 var (
+	copies   = regexp.MustCompile(`(?im)^\s*(COPY|ADD)\b`)
 	layered  = regexp.MustCompile(`(?i)^(RUN|COPY|ADD)\b`)
 	fromLine = regexp.MustCompile(`(?i)^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?`)
 	argLine  = regexp.MustCompile(`(?i)^ARG\s+(\w+)=?(.*)`)

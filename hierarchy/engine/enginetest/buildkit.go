@@ -132,11 +132,14 @@ func (k *buildKit) Solve(ctx context.Context, r *control.SolveRequest) (*control
 		return nil, errors.New("the exporter must be moby")
 	}
 	rec := solveRecipe(r)
-	text, err := k.containerfile(ctx, r)
+	dir, err := os.MkdirTemp("", "enginetest-")
 	if err != nil {
 		return nil, err
 	}
-	rec.Text = text
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := k.receive(ctx, r, dir, &rec); err != nil {
+		return nil, err
+	}
 	k.store.calls.add("%s", strings.Join(solveCall(r, rec), " "))
 	id, err := k.store.build(ctx, rec, func(e event) { j.status <- status(rec, e) })
 	if err != nil {
@@ -185,24 +188,26 @@ func solveCall(r *control.SolveRequest, rec recipe) []string {
 	return call
 }
 
-// containerfile reads the Containerfile from the client.
-func (k *buildKit) containerfile(ctx context.Context, r *control.SolveRequest) (string, error) {
+// receive reads the Containerfile from the client and, when it copies from
+// there, the build context.
+func (k *buildKit) receive(ctx context.Context, r *control.SolveRequest, dir string, rec *recipe) error {
 	caller, err := k.sessions.Get(ctx, r.Session, false)
 	if err != nil {
-		return "", err
+		return err
 	}
-	dir, err := os.MkdirTemp("", "enginetest-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	name := r.FrontendAttrs["filename"]
-	err = filesync.FSSync(ctx, caller, filesync.FSSendRequestOpt{Name: "dockerfile", IncludePatterns: []string{name}, DestDir: dir})
-	if err != nil {
-		return "", err
+	file := filesync.FSSendRequestOpt{Name: "dockerfile", IncludePatterns: []string{name}, DestDir: filepath.Join(dir, "dockerfile")}
+	files := filesync.FSSendRequestOpt{Name: "context", DestDir: filepath.Join(dir, "context")}
+	if err := errors.Join(os.Mkdir(file.DestDir, 0o700), os.Mkdir(files.DestDir, 0o700), filesync.FSSync(ctx, caller, file)); err != nil {
+		return err
 	}
-	data, err := os.ReadFile(filepath.Join(dir, name))
-	return string(data), err
+	data, err := os.ReadFile(filepath.Join(file.DestDir, name))
+	rec.Text = string(data)
+	if err != nil || !copies.Match(data) {
+		return err
+	}
+	rec.Context = files.DestDir
+	return filesync.FSSync(ctx, caller, files)
 }
 
 // status is an event as BuildKit tells it: a vertex that starts, its output,

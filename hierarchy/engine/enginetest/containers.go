@@ -144,6 +144,6 @@ func (a *api) pruneCache(w http.ResponseWriter, _ *http.Request) {
 	a.store.calls.add("%s builder prune", a.store.name)
 	freed := a.store.state.Cache
 	a.store.state.Cache = 0
-	clear(a.store.built)
+	clear(a.store.cache)
 	answer(w, http.StatusOK, map[string]any{"SpaceReclaimed": freed})
 }

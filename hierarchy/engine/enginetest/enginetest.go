@@ -1,7 +1,7 @@
 // Package enginetest is an engine for tests: one server plays docker's and
 // podman's API, with the part of BuildKit that a build needs, from a store in
-// memory; Podman and Distrobox play the programs of these names inside a test
-// binary.
+// memory; Podman, Docker and Distrobox play the programs of these names inside
+// a test binary.
 //
 // Everything is in one directory, so that a script test can set up and look
 // at a story with plain files:
@@ -9,6 +9,10 @@
 //	docker.json, podman.json   what the store holds at the start (State)
 //	calls                      written: a line per request that changes something or
 //	                           leaves the machine, and a line per program run
+//	requests                   written: a line per request of any kind, as
+//	                           docker GET /images/json?filters=…
+//	docker-registry.json       what a pull finds, a list of Image; without it,
+//	                           what the State lists under Registry
 //	docker-build.err           every build fails, after printing the file
 //	docker-build-NAME.err      the build of the image NAME (without its tag) fails so
 //	docker-build.block         builds do not end until they are cancelled (also -NAME)
@@ -17,14 +21,24 @@
 //	distrobox-version          what distrobox --version says; "1.8.2.5" without it
 //
 // The same with podman- for podman. The files are looked at when they matter,
-// so a script can add and remove them as it goes. A pull finds what the State
-// lists under Registry, and "manifest unknown" otherwise.
+// so a script can add and remove them as it goes: a base moves when another
+// Image has its name in docker-registry.json. A pull that finds nothing fails
+// with "manifest unknown".
+//
+// A build makes a layer of every RUN, COPY and ADD. It is the one that the cache
+// has for the same instruction on the same layers with the same arguments and
+// the same files of the context, and a new one without a cache. The image's ID
+// changes with its parent, its instructions, arguments and labels.
+//
+// The programs remove images by force of their names, as users do behind
+// ocisi's back: podman rmi NAME…, podman image prune -af, and Docker the same.
 //
 // In a testscript:
 //
 //	func TestMain(m *testing.M) {
 //		testscript.Main(m, map[string]func(){
-//			"ocisi": main, "podman": enginetest.Podman, "distrobox": enginetest.Distrobox,
+//			"ocisi": main, "podman": enginetest.Podman, "docker": enginetest.Docker,
+//			"distrobox": enginetest.Distrobox,
 //		})
 //	}
 //
@@ -38,7 +52,7 @@
 //		return nil
 //	}}
 //
-// Both programs find the server by that environment. podman system service
+// The programs find the server by that environment. podman system service
 // serves the server's podman on the socket it is given; a test that does not
 // want it sets CONTAINER_HOST to PodmanHost.
 package enginetest
@@ -75,9 +89,20 @@ type State struct {
 type Image struct {
 	ID      string            // sha256:…; made up from the rest when empty
 	Refs    []string          // full names: docker.io/library/x:tag, localhost/x:tag
-	Labels  map[string]string //
+	Digests []string          // full names by digest: ghcr.io/x/base@sha256:…; made up in a registry, where there is none
+	Labels  map[string]string // as they are stored
+	Config  Config            // what containers inherit besides
 	Layers  []Layer           // from the base up
 	Created int64             // Unix seconds
+}
+
+// Config is the part of an image's config that a build sets by instructions of
+// these names.
+type Config struct {
+	Env             []string `json:",omitempty"` // NAME=value
+	Cmd, Entrypoint []string `json:",omitempty"`
+	User            string   `json:",omitempty"`
+	WorkingDir      string   `json:",omitempty"`
 }
 
 // Layer is a layer of an image.
@@ -115,9 +140,10 @@ func Start(dir string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, sockets: sockets}
-	calls := &calls{file: filepath.Join(dir, "calls")}
+	calls := &record{file: filepath.Join(dir, "calls")}
+	requests := &record{file: filepath.Join(dir, "requests")}
 	for _, name := range []string{"docker", "podman"} {
-		st, err := newStore(name, dir, calls)
+		st, err := newStore(name, dir, calls, requests)
 		if err == nil {
 			err = s.serve(st)
 		}
@@ -182,25 +208,30 @@ func (s *Server) Docker() State { return s.docker.snapshot() }
 func (s *Server) Podman() State { return s.podman.snapshot() }
 
 // Calls returns the lines of the file calls.
-func (s *Server) Calls() []string {
-	data, err := os.ReadFile(filepath.Join(s.dir, "calls"))
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimSpace(string(data)), "\n")
-}
+func (s *Server) Calls() []string { return s.docker.calls.lines() }
 
-// calls is the file of that name.
-type calls struct {
+// Requests returns the lines of the file requests.
+func (s *Server) Requests() []string { return s.docker.requests.lines() }
+
+// record is a file that lines are added to.
+type record struct {
 	mu   sync.Mutex
 	file string
 }
 
 // add appends a line. One write appends, so programs may do the same.
-func (c *calls) add(format string, args ...any) {
+func (c *record) add(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = appendLine(c.file, fmt.Sprintf(format, args...))
+}
+
+func (c *record) lines() []string {
+	data, err := os.ReadFile(c.file)
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSpace(string(data)), "\n")
 }
 
 func appendLine(file, line string) error {
@@ -212,9 +243,9 @@ func appendLine(file, line string) error {
 	return errors.Join(err, f.Close())
 }
 
-// seed reads a State; a missing file is an empty one.
-func seed(file string) (State, error) {
-	var st State
+// seed reads a value; a missing file is an empty one.
+func seed[T any](file string) (T, error) {
+	var st T
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil

@@ -3,10 +3,12 @@ package enginetest
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/distribution/reference"
+	"github.com/docker/docker/api/types/filters"
 	dtypes "github.com/docker/docker/api/types/image"
 )
 
@@ -37,6 +39,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /enginetest/build", a.buildForProgram)
 	mux.HandleFunc("POST /enginetest/pull", a.pullForProgram)
 	mux.HandleFunc("POST /enginetest/container", a.addContainer)
+	mux.HandleFunc("POST /enginetest/prune", a.pruneImages)
 	if a.kit != nil {
 		mux.HandleFunc("POST /grpc", a.kit.serveGRPC)
 		mux.HandleFunc("POST /session", a.kit.serveSession)
@@ -45,6 +48,11 @@ func (a *api) routes() http.Handler {
 		if rest, ok := strings.CutPrefix(r.URL.Path, "/v1."); ok {
 			_, rest, _ = strings.Cut(rest, "/")
 			r.URL.Path = "/" + rest
+		}
+		if !strings.HasPrefix(r.URL.Path, "/enginetest/") {
+			request := *r.URL
+			request.RawQuery, _ = url.QueryUnescape(request.RawQuery)
+			a.store.requests.add("%s %s %s", a.store.name, r.Method, strings.TrimSuffix(request.Path+"?"+request.RawQuery, "?"))
 		}
 		mux.ServeHTTP(w, r)
 	})
@@ -118,14 +126,39 @@ func size(im Image) (n int64) {
 	return n
 }
 
-func (a *api) listImages(w http.ResponseWriter, _ *http.Request) {
+func (a *api) listImages(w http.ResponseWriter, r *http.Request) {
 	a.store.mu.Lock()
 	defer a.store.mu.Unlock()
+	args, err := filters.FromJSON(r.FormValue("filters"))
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	list := []dtypes.Summary{}
 	for _, im := range a.store.state.Images {
-		list = append(list, dtypes.Summary{ID: im.ID, RepoTags: a.tags(im.Refs), Labels: im.Labels, Created: im.Created, Size: size(im)})
+		if args.Contains("reference") {
+			others := func(name string) bool { return !matchesAny(name, args.Get("reference")) }
+			im.Refs = slices.DeleteFunc(slices.Clone(im.Refs), others)
+			im.Digests = slices.DeleteFunc(slices.Clone(im.Digests), others)
+			if len(im.Refs)+len(im.Digests) == 0 {
+				continue
+			}
+		}
+		list = append(list, dtypes.Summary{
+			ID: im.ID, RepoTags: a.tags(im.Refs), RepoDigests: a.tags(im.Digests), Labels: im.Labels, Created: im.Created, Size: size(im),
+		})
 	}
 	answer(w, http.StatusOK, list)
+}
+
+// matchesAny reports whether docker's filter reference finds a name: a pattern
+// is matched with the familiar name, with its tag or digest and without.
+func matchesAny(name string, patterns []string) bool {
+	named, err := reference.ParseNormalizedNamed(name)
+	return err == nil && slices.ContainsFunc(patterns, func(p string) bool {
+		ok, err := reference.FamiliarMatch(p, named)
+		return ok && err == nil
+	})
 }
 
 // named takes the name of an image out of a path; names have slashes.
@@ -185,7 +218,7 @@ func (a *api) removeImage(w http.ResponseWriter, r *http.Request) {
 	s.calls.add("%s rmi %s", s.name, name)
 	byName := slices.Contains(im.Refs, s.normal(name))
 	if byName && len(im.Refs) > 1 {
-		im.Refs = slices.DeleteFunc(slices.Clone(im.Refs), func(ref string) bool { return ref == s.normal(name) })
+		s.untag(im, s.normal(name))
 		answer(w, http.StatusOK, []dtypes.DeleteResponse{{Untagged: name}})
 		return
 	}
@@ -194,8 +227,22 @@ func (a *api) removeImage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := im.ID
-	s.state.Images = slices.DeleteFunc(s.state.Images, func(i Image) bool { return i.ID == id })
+	s.forget(id)
 	answer(w, http.StatusOK, []dtypes.DeleteResponse{{Untagged: name}, {Deleted: id}})
+}
+
+// pruneImages is how the programs prune: whatever no container uses goes, with
+// all its names.
+func (a *api) pruneImages(w http.ResponseWriter, _ *http.Request) {
+	s := a.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, im := range slices.Clone(s.state.Images) {
+		if len(s.users(im.ID)) == 0 {
+			s.forget(im.ID)
+		}
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // inspected returns an image as GET /images/NAME/json has it.
@@ -204,8 +251,12 @@ func (a *api) inspected(im Image) map[string]any {
 	for i, l := range im.Layers {
 		ids[i] = l.DiffID
 	}
+	config := struct {
+		Config
+		Labels map[string]string
+	}{im.Config, im.Labels}
 	return map[string]any{
-		"Id": im.ID, "RepoTags": a.tags(im.Refs), "Size": size(im), "Created": rfc3339(im.Created),
-		"Config": map[string]any{"Labels": im.Labels}, "RootFS": map[string]any{"Type": "layers", "Layers": ids},
+		"Id": im.ID, "RepoTags": a.tags(im.Refs), "RepoDigests": a.tags(im.Digests), "Size": size(im), "Created": rfc3339(im.Created),
+		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids},
 	}
 }

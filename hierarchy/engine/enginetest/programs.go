@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -58,8 +59,38 @@ func Podman() {
 		fmt.Println("podman version 5.8.6")
 	case "ps":
 		fmt.Println("[]")
+	case "rmi", "image":
+		removeByProgram(ctx, os.Getenv(envPodman), args)
 	default:
 		exit("Error: unrecognized command `podman %s`", args[0])
+	}
+}
+
+// Docker plays the program docker, for those who remove images without ocisi.
+func Docker() {
+	note("docker")
+	removeByProgram(context.Background(), os.Getenv(envDocker), os.Args[1:])
+}
+
+// removeByProgram does rmi NAME… and image prune -af.
+func removeByProgram(ctx context.Context, socket string, args []string) {
+	requests := [][2]string{}
+	switch {
+	case len(args) > 1 && args[0] == "rmi":
+		for _, name := range args[1:] {
+			requests = append(requests, [2]string{http.MethodDelete, "/images/" + name})
+		}
+	case slices.Equal(args, []string{"image", "prune", "-af"}):
+		requests = append(requests, [2]string{http.MethodPost, "/enginetest/prune"})
+	default:
+		exit("Error: only rmi NAME… and image prune -af are played, not %q", args)
+	}
+	for _, r := range requests {
+		body, err := call(ctx, socket, r[0], r[1], nil)
+		if err != nil {
+			exit("Error: %v", err)
+		}
+		_ = body.Close()
 	}
 }
 
@@ -150,6 +181,7 @@ func printEvent(e event) {
 // buildRecipe reads the arguments of podman build.
 func buildRecipe(args []string) (r recipe, iidfile string) {
 	r.Args, r.Labels = make(map[string]string), make(map[string]string)
+	r.Context = args[len(args)-1]
 	value := func(i int) string { return args[i+1] }
 	for i := 0; i < len(args)-1; i++ {
 		switch args[i] {

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strings"
 )
 
-// fetch takes an image from the registry into the store.
+// fetch takes an image from the registry into the store, by its tag or its
+// digest.
 func (s *store) fetch(ref string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -16,18 +19,52 @@ func (s *store) fetch(ref string) error {
 	if said, ok := s.file("pull", ref, ".err"); ok {
 		return errors.New(said)
 	}
-	for _, im := range s.state.Registry {
-		if slices.Contains(im.Refs, full) {
+	images, err := s.registry()
+	if err != nil {
+		return err
+	}
+	for _, im := range images {
+		switch {
+		case slices.Contains(im.Refs, full):
 			im.Refs = []string{full}
-			s.put(im)
-			return nil
+		case slices.Contains(im.Digests, full) && s.name == "podman": // which lists it among the tags
+			im.Refs = []string{full}
+		case slices.Contains(im.Digests, full):
+			im.Refs = nil
+		default:
+			continue
 		}
+		s.put(im)
+		return nil
 	}
 	return errors.New("manifest for " + full + " not found: manifest unknown: manifest unknown")
 }
 
+// registry returns what a pull can find, complete.
+func (s *store) registry() ([]Image, error) {
+	images, err := seed[[]Image](filepath.Join(s.dir, s.name+"-registry.json"))
+	if err != nil {
+		return nil, err
+	}
+	if images == nil {
+		images = slices.Clone(s.state.Registry)
+	}
+	for i, im := range images {
+		im = s.complete(im)
+		if len(im.Digests) == 0 && len(im.Refs) > 0 {
+			im.Digests = []string{repository(im.Refs[0]) + "@" + hash("manifest", im.ID)}
+		}
+		images[i] = im
+	}
+	return images, nil
+}
+
 func (a *api) pull(w http.ResponseWriter, r *http.Request) {
-	err := a.store.fetch(r.FormValue("fromImage") + ":" + r.FormValue("tag"))
+	ref := r.FormValue("fromImage") + ":" + r.FormValue("tag")
+	if strings.HasPrefix(r.FormValue("tag"), "sha256:") {
+		ref = r.FormValue("fromImage") + "@" + r.FormValue("tag")
+	}
+	err := a.store.fetch(ref)
 	enc := json.NewEncoder(w)
 	if err != nil {
 		_ = enc.Encode(map[string]any{"errorDetail": map[string]string{"message": err.Error()}, "error": err.Error()})

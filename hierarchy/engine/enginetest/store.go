@@ -17,25 +17,25 @@ import (
 
 // store is the store of one engine.
 type store struct {
-	name  string // docker or podman
-	dir   string
-	calls *calls
+	name            string // docker or podman
+	dir             string
+	calls, requests *record
 
 	mu    sync.Mutex
 	state State
-	built map[string]bool // layers that a build has made: its cache
-	clock int64           // the last time that was given out
+	cache map[string]string // the layer that a step has made, by what goes into it
+	clock int64             // the last time that was given out
 }
 
 // epoch is when the stores' time begins: it must not depend on the day.
 const epoch = 1_700_000_000
 
-func newStore(name, dir string, c *calls) (*store, error) {
-	state, err := seed(filepath.Join(dir, name+".json"))
+func newStore(name, dir string, calls, requests *record) (*store, error) {
+	state, err := seed[State](filepath.Join(dir, name+".json"))
 	if err != nil {
 		return nil, err
 	}
-	s := &store{name: name, dir: dir, calls: c, state: state, built: make(map[string]bool), clock: epoch}
+	s := &store{name: name, dir: dir, calls: calls, requests: requests, state: state, cache: make(map[string]string), clock: epoch}
 	for _, list := range [][]Image{s.state.Images, s.state.Registry} {
 		for i := range list {
 			list[i] = s.complete(list[i])
@@ -90,13 +90,15 @@ func hash(parts ...string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// imageID is the same for the same layers and labels, as a real one is for the
-// same config.
-func imageID(im Image) string {
+// imageID is the same for the same config, as a real one is. made are the
+// parent and the steps of a build.
+func imageID(im Image, made ...string) string {
 	config, _ := json.Marshal(struct { // plain values: cannot fail
 		Layers []Layer
 		Labels map[string]string
-	}{im.Layers, im.Labels})
+		Config Config
+		Made   []string
+	}{im.Layers, im.Labels, im.Config, made})
 	return hash("image", string(config))
 }
 
@@ -126,7 +128,7 @@ func (s *store) image(name string) *Image {
 	}
 	for _, f := range full {
 		for i, im := range s.state.Images {
-			if slices.Contains(im.Refs, f) {
+			if slices.Contains(im.Refs, f) || slices.Contains(im.Digests, f) {
 				return &s.state.Images[i]
 			}
 		}
@@ -143,16 +145,56 @@ func (s *store) image(name string) *Image {
 // put adds an image or moves names to it. The store must be locked.
 func (s *store) put(im Image) {
 	for i := range s.state.Images {
-		s.state.Images[i].Refs = slices.DeleteFunc(slices.Clone(s.state.Images[i].Refs), func(r string) bool { return slices.Contains(im.Refs, r) })
+		for _, ref := range im.Refs {
+			s.untag(&s.state.Images[i], ref)
+		}
 	}
-	for i, old := range s.state.Images {
-		if old.ID == im.ID {
-			s.state.Images[i].Refs = append(s.state.Images[i].Refs, im.Refs...)
+	for i := range s.state.Images {
+		if old := &s.state.Images[i]; old.ID == im.ID {
+			old.Refs = append(old.Refs, im.Refs...)
+			old.Digests = slices.Compact(slices.Sorted(slices.Values(append(old.Digests, im.Digests...))))
 			return
 		}
 	}
 	im.Labels = maps.Clone(im.Labels)
 	s.state.Images = append(s.state.Images, im)
+}
+
+// untag takes a name from an image. Podman knows an image by digest as long as
+// it has a name of the same repository. The store must be locked.
+func (s *store) untag(im *Image, ref string) {
+	if !slices.Contains(im.Refs, ref) {
+		return
+	}
+	im.Refs = slices.DeleteFunc(slices.Clone(im.Refs), func(r string) bool { return r == ref })
+	if s.name == "podman" {
+		im.Digests = slices.DeleteFunc(slices.Clone(im.Digests), func(d string) bool {
+			return !slices.ContainsFunc(im.Refs, func(r string) bool { return repository(r) == repository(d) })
+		})
+	}
+}
+
+// repository returns a full name without its tag or digest.
+func repository(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return named.Name()
+}
+
+// forget removes an image. Podman's build cache is in its images: what no other
+// one has is forgotten, too. The store must be locked.
+func (s *store) forget(id string) {
+	s.state.Images = slices.DeleteFunc(s.state.Images, func(im Image) bool { return im.ID == id })
+	if s.name != "podman" {
+		return
+	}
+	maps.DeleteFunc(s.cache, func(_, layer string) bool {
+		return !slices.ContainsFunc(s.state.Images, func(im Image) bool {
+			return slices.ContainsFunc(im.Layers, func(l Layer) bool { return l.DiffID == layer })
+		})
+	})
 }
 
 // container finds a container by name or ID. The store must be locked.
