@@ -261,6 +261,17 @@ func TestAllErrorsAtOnce(t *testing.T) {
 	}
 }
 
+// What is built from an image whose Containerfile is bad is not reported too.
+func TestOneErrorIsEnough(t *testing.T) {
+	list := "- {name: bad, path: d, enabled: true}\n- {name: bad-dx, path: d, enabled: true}\n"
+	_, err := parse(t, list).Graph(hierarchy.Host{Manager: hierarchy.Docker, Files: files(map[string]string{
+		"/c/d/Containerfile.bad": "FROM a\nRUNN x\n", "/c/d/Containerfile.img-dx": thin,
+	})})
+	if got := fmt.Sprint(err); strings.Count(got, "ocisi.yaml")+strings.Count(got, "Containerfile.") != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A public image that merely is not managed stays a base.
 func TestBaseOfARegistry(t *testing.T) {
 	g, err := parse(t, "- {name: hub, path: fedora, enabled: true}\n").Graph(host)

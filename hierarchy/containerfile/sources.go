@@ -156,7 +156,15 @@ func (r *reader) mounts(c *instructions.RunCommand, in scope) {
 		v.text = m.Source
 		v.known = v.known && !strings.ContainsAny(m.Source, "*?[") // no pattern here
 		r.file.Mounts = append(r.file.Mounts, r.add(v))
+		r.file.Blind = r.file.Blind || leavesOutType(c.String())
 	}
+}
+
+// leavesOutType reports whether a mount of a RUN does not say which type it is.
+func leavesOutType(instruction string) bool {
+	return slices.ContainsFunc(strings.Fields(instruction), func(word string) bool {
+		return strings.HasPrefix(word, "--mount=") && !strings.Contains(word, "type=")
+	})
 }
 
 // add notes a source and returns it, "." for the whole context. As in the

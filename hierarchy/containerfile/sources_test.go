@@ -103,6 +103,24 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+func TestBlind(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want bool
+	}{
+		{"RUN --mount=source=x,target=/t ls", true},
+		{"RUN --mount=type=bind,source=x,target=/t \\\n  --mount=source=y,target=/u ls", true},
+		{"RUN --mount=source=x,target=/t,type=bind ls", false},
+		{"RUN --mount=type=cache,target=/t --mount=type=bind,target=/u ls", false},
+		{"RUN --mount=from=b,target=/t ls", false},
+	} {
+		f, err := containerfile.Parse([]byte("FROM a\n"+c.text+"\n"), nil)
+		if err != nil || f.Blind != c.want {
+			t.Errorf("%s: got %t, %v, want %t", c.text, f.Blind, err, c.want)
+		}
+	}
+}
+
 func TestSourcesByVariable(t *testing.T) {
 	given := map[string]string{"GIVEN": "g", "BOTH": "g"}
 	for _, c := range []struct {
