@@ -61,6 +61,7 @@ func TestUnreadable(t *testing.T) {
 		{"c/d/a/b", "", "reading the build context of im:latest: open /c/d/a/b: permission denied"},
 		{"c/d/.dockerignore", "x", "reading the build context of im:latest: open /c/d/.dockerignore: permission denied"},
 		{"", "a[", "/c/d/.dockerignore: syntax error in pattern"},
+		{"c/d", "a[", "/c/d/.dockerignore: syntax error in pattern"}, // found although its directory cannot be listed
 		{"c/d/top", "", ""},
 		{"c/d/a/g", "a/g", ""},
 		{"c/d/a/b", "a/b\n!top", ""},
