@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -62,11 +63,24 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarc
 	if digest == "" {
 		return nil
 	}
+	return e.name(ctx, hierarchy.FullRef(what), hierarchy.FullRef(ref))
+}
+
+// name gives an image that was pulled by its digest the name that a pull by tag
+// gives. Podman lists the digest as one more name, which would keep the image
+// from being pruned when it is superseded.
+func (e *Engine) name(ctx context.Context, pulled, full string) error {
 	ctx, cancel := ask(ctx)
 	defer cancel()
-	if err := e.api.ImageTag(ctx, hierarchy.FullRef(what), hierarchy.FullRef(ref)); err != nil {
-		return fmt.Errorf("tagging %s: %w", ref, inWords(ctx, err))
+	if err := e.api.ImageTag(ctx, pulled, full); err != nil {
+		return fmt.Errorf("tagging %s: %w", full, inWords(ctx, err))
 	}
+	in, err := e.api.ImageInspect(ctx, full)
+	if err != nil || !slices.Contains(in.RepoTags, pulled) || len(in.RepoTags) < 2 {
+		return nil //nolint:nilerr // the image is there and has its name
+	}
+	_, err = e.api.ImageRemove(ctx, pulled, image.RemoveOptions{})
+	e.log.DebugContext(ctx, "took the digest off the names of the image", "ref", full, "err", err)
 	return nil
 }
 

@@ -1,0 +1,147 @@
+package engine_test
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+const (
+	oldDigest = "ghcr.io/x/base@sha256:0000000000000000000000000000000000000000000000000000000000000001"
+	newDigest = "ghcr.io/x/base@sha256:0000000000000000000000000000000000000000000000000000000000000002"
+)
+
+// withDigests has a base that is known by its digest, an older one that has
+// lost its tag, and images that nobody wants.
+func withDigests() enginetest.State {
+	return enginetest.State{Images: []enginetest.Image{
+		{ID: "sha256:0000000000000011", Refs: []string{"ghcr.io/x/base:latest", "ghcr.io/x/base:43"}, Digests: []string{newDigest}},
+		{ID: "sha256:0000000000000012", Digests: []string{oldDigest}},
+		{ID: "sha256:0000000000000013", Refs: []string{"localhost/tool:1"}, Labels: map[string]string{hierarchy.LabelInputs: "%7B%22a%22:1%7D"}},
+		{ID: "sha256:0000000000000014", Refs: []string{"localhost/tool:2"}},
+		{ID: "sha256:0000000000000015", Refs: []string{"ghcr.io/x/foreign:1"}},
+		{ID: "sha256:0000000000000016"},
+	}, Containers: []enginetest.Container{
+		{Name: "current", Image: "localhost/tool:1", Labels: map[string]string{"manager": "distrobox"}},
+		{Name: "behind", Image: "localhost/tool:1", ImageID: "sha256:0000000000000016", Labels: map[string]string{hierarchy.LabelBox: "behind"}},
+	}}
+}
+
+// asked returns the questions since an earlier count.
+func (s *story) asked(since int) []string { return s.server.Requests()[since:] }
+
+func TestObserveWanted(t *testing.T) {
+	each(t, withDigests(), func(t *testing.T, s *story) {
+		before := len(s.server.Requests())
+		store, err := s.Observe(t.Context(), []string{"ghcr.io/x/base:latest", s.full("tool:1"), s.full("nosuch:1"), oldDigest, newDigest})
+		s.ok(err)
+		ids := make(map[string]hierarchy.StoredImage)
+		for _, im := range store.Images {
+			ids[im.ID[len(im.ID)-2:]] = im
+		}
+		if got := slices.Sorted(maps.Keys(ids)); !slices.Equal(got, []string{"11", "12", "13"}) || len(store.Images) != 3 {
+			t.Errorf("images %q, %d of them", got, len(store.Images))
+		}
+		if im := ids["11"]; !slices.Equal(im.Refs, []string{"ghcr.io/x/base:43", "ghcr.io/x/base:latest"}) || !slices.Equal(im.Digests, []string{newDigest}) {
+			t.Errorf("the base is %q, %q", im.Refs, im.Digests)
+		}
+		if im := ids["12"]; len(im.Refs) != 0 || !slices.Equal(im.Digests, []string{oldDigest}) {
+			t.Errorf("the old base is %q, %q", im.Refs, im.Digests)
+		}
+		if im := ids["13"]; im.Labels[hierarchy.LabelInputs] != `{"a":1}` || im.Created == 0 || im.Size == 0 {
+			t.Errorf("the image is %+v", im)
+		}
+		if len(store.Boxes) != 2 {
+			t.Errorf("boxes %+v", store.Boxes)
+		}
+		want := 2 // docker: a list of images and one of containers, whatever is wanted
+		if s.Manager() == hierarchy.Podman {
+			want = 5 + 1 // a question for each name
+		}
+		if asked := s.asked(before); len(asked) != want {
+			t.Errorf("%d questions, want %d: %q", len(asked), want, asked)
+		}
+	})
+}
+
+func TestObserveAll(t *testing.T) {
+	each(t, withDigests(), func(t *testing.T, s *story) {
+		before := len(s.server.Requests())
+		store, err := s.Observe(t.Context(), nil)
+		s.ok(err)
+		if len(store.Images) != 5 || len(store.Boxes) != 2 || len(s.asked(before)) != 2 {
+			t.Errorf("%d images, %d boxes, asked %q", len(store.Images), len(store.Boxes), s.asked(before))
+		}
+		store, err = s.Observe(t.Context(), []string{})
+		s.ok(err)
+		if len(store.Images) != 0 || len(store.Boxes) != 2 || len(s.asked(before)) != 3 {
+			t.Errorf("nothing is wanted: %+v, asked %q", store, s.asked(before))
+		}
+	})
+}
+
+// Opening an engine is one question.
+func TestOpenAsksOnce(t *testing.T) {
+	each(t, enginetest.State{}, func(t *testing.T, s *story) {
+		if asked := s.asked(0); len(asked) != 1 || !strings.HasSuffix(asked[0], "/_ping") {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
+func TestPullByDigest(t *testing.T) {
+	state := withDigests()
+	state.Images = state.Images[:1]
+	state.Registry = []enginetest.Image{
+		{ID: "sha256:0000000000000011", Refs: []string{"ghcr.io/x/base:latest"}, Digests: []string{newDigest}},
+		{ID: "sha256:0000000000000012", Digests: []string{oldDigest}},
+	}
+	each(t, state, func(t *testing.T, s *story) {
+		_, digest, _ := strings.Cut(oldDigest, "@")
+		s.ok(s.Pull(t.Context(), "ghcr.io/x/base:latest", digest, nil))
+		im, found, err := s.Inspect(t.Context(), "ghcr.io/x/base:latest")
+		s.ok(err)
+		if !found || im.ID != "sha256:0000000000000012" || im.Digest("ghcr.io/x/base:latest") != digest || !slices.Equal(im.Refs, []string{"ghcr.io/x/base:latest"}) {
+			t.Errorf("%+v, %v", im, found)
+		}
+		for _, im := range s.state().Images {
+			if slices.Contains(im.Refs, oldDigest) {
+				t.Errorf("the digest is a name of its own: %q", im.Refs)
+			}
+		}
+		s.ok(s.Pull(t.Context(), newDigest, "", nil))
+		if im, _, err := s.Inspect(t.Context(), newDigest); err != nil || im.ID != "sha256:0000000000000011" || slices.Contains(im.Refs, "ghcr.io/x/base:latest") {
+			t.Errorf("%+v, %v", im, err)
+		}
+	})
+}
+
+func TestPullGone(t *testing.T) {
+	each(t, enginetest.State{}, func(t *testing.T, s *story) {
+		name, digest, _ := strings.Cut(oldDigest, "@")
+		for ref, digest := range map[string]string{name + ":latest": digest, oldDigest: ""} {
+			err := s.Pull(t.Context(), ref, digest, nil)
+			gone, ok := errors.AsType[*engine.GoneError](err)
+			if want, _, _ := strings.Cut(ref, "@"); !ok || gone.Ref != want || "@"+gone.Digest != strings.TrimPrefix(oldDigest, name) || !strings.HasSuffix(err.Error(), "manifest unknown") {
+				t.Errorf("%s: got %+v", ref, err)
+			}
+		}
+		// A tag that is not there is no digest that is gone; neither is a registry
+		// that does not answer.
+		err := s.Pull(t.Context(), name+":latest", "", nil)
+		if _, ok := errors.AsType[*engine.GoneError](err); ok || err == nil {
+			t.Errorf("got %v", err)
+		}
+		s.write(string(s.Manager())+"-pull.err", "dial tcp: no route to host")
+		err = s.Pull(t.Context(), oldDigest, "", nil)
+		if _, ok := errors.AsType[*engine.GoneError](err); ok || err == nil {
+			t.Errorf("got %v", err)
+		}
+	})
+}
