@@ -210,6 +210,19 @@ func TestTroubleThatPasses(t *testing.T) {
 	})
 }
 
+// Asking again takes no longer than the question may.
+func TestTroubleWithinTheTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		c := &registry.Client{Transport: one(answers(500, "")), Timeout: 50 * time.Millisecond}
+		got := c.Heads(t.Context(), []string{toolbox})[toolbox]
+		if e, ok := errors.AsType[*registry.Error](got.Err); !ok || e.Kind != registry.Unreachable || time.Since(start) != 50*time.Millisecond {
+			t.Errorf("%v after %s", got.Err, time.Since(start))
+		}
+	})
+}
+
 // tokens is a registry whose tokens come from a handler.
 func tokens(issue http.HandlerFunc) http.Handler {
 	inner := quiet()

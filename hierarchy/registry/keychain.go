@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -97,7 +96,7 @@ func (k *Keychain) sources() []source {
 	if k.inline != "" {
 		out = append(out, parseSource("DOCKER_AUTH_CONFIG", []byte(k.inline)))
 	}
-	for _, file := range slices.Compact(slices.Clone(k.files)) {
+	for _, file := range k.files {
 		data, err := os.ReadFile(file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -25,6 +26,7 @@ import (
 // program that is not there is not installed.
 type helpers struct {
 	said map[string]map[string]string
+	mu   sync.Mutex
 	ran  []string
 }
 
@@ -33,7 +35,9 @@ func (h *helpers) Run(_ context.Context, c process.Cmd) error {
 	if err != nil {
 		return err
 	}
+	h.mu.Lock()
 	h.ran = append(h.ran, c.Name+" "+strings.Join(c.Args, " ")+" "+string(server))
+	h.mu.Unlock()
 	answers, ok := h.said[c.Name]
 	if !ok {
 		return &process.NotFoundError{Name: c.Name}

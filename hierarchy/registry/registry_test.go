@@ -159,8 +159,7 @@ func TestMoved(t *testing.T) {
 			want: registry.Answer{Digest: "INDEX"}, gets: 1, err: registry.NotFound,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+		t.Run(name, func(t *testing.T) { // one after the other: they share images
 			w := one(quiet())
 			push(t, w, toolbox, tt.now.(taggable))
 			top := digestOf(tt.now)
@@ -186,6 +185,23 @@ func TestMoved(t *testing.T) {
 				t.Errorf("%d HEADs, %d GETs of manifests, want 1 and %d: %v", heads, gets, tt.gets, sent)
 			}
 		})
+	}
+}
+
+// An index within an index is none of this platform's images, whatever its
+// descriptor says.
+func TestMovedPassesOverIndexes(t *testing.T) {
+	t.Parallel()
+	w := one(quiet())
+	old := img(t)
+	inner := index(part{"linux/amd64", img(t)})
+	push(t, w, toolbox, mutate.AppendManifests(index(part{"linux/amd64", old}), mutate.IndexAddendum{
+		Add: inner, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
+	}))
+	c := &registry.Client{Transport: w, Arch: "amd64"}
+	got := c.Moved(t.Context(), []registry.Have{{Ref: toolbox, ID: digestOf(inner)}})[0]
+	if got.Err != nil || got.Same || got.Config != configOf(old) {
+		t.Errorf("%+v", got)
 	}
 }
 
