@@ -169,15 +169,20 @@ race() {
 	done
 }
 
-# median CASE: in microseconds
-median() {
-	sort --numeric-sort "times/$1" | awk '{ t[NR] = $1 } END { print int((t[int((NR + 1) / 2)] + t[int((NR + 2) / 2)]) / 2) }'
-}
+# middle: the median of the numbers on stdin
+middle() { sort --general-numeric-sort | awk '{ t[NR] = $1 } END { print (t[int((NR + 1) / 2)] + t[int((NR + 2) / 2)]) / 2 }'; }
 
-# row WHAT CASE PEER WHAT-THE-PEER-IS
+# row WHAT CASE PEER WHAT-THE-PEER-IS: medians and minima in ms, and the median
+# of the ratios turn by turn, which an unsteady machine disturbs less than the
+# ratio of the medians
 row() {
-	awk -v what="$1" -v mine="$(median "$2")" -v theirs="$(median "$3")" -v peer="$4" -v n="$(wc -l < "times/$2")" \
-		'BEGIN { printf "| %s | %.1f | %s | %.1f | %.3f | %d |\n", what, mine / 1000, peer, theirs / 1000, mine / theirs, n }'
+	local case times=()
+	for case in "$2" "$3"; do
+		times+=("$(middle < "times/$case")" "$(sort --numeric-sort "times/$case" | head -n 1)")
+	done
+	times+=("$(paste "times/$2" "times/$3" | awk '{ print $1 / $2 }' | middle)")
+	echo "${times[*]}" | awk -v what="$1" -v peer="$4" -v n="$(wc -l < "times/$2")" \
+		'{ printf "| %s | %.1f | %.1f | %s | %.1f | %.1f | %.3f | %d |\n", what, $1 / 1000, $2 / 1000, peer, $3 / 1000, $4 / 1000, $5, n }'
 }
 
 # state MANAGER: ocisi's images and boxes, by ID
@@ -261,8 +266,8 @@ podman_all() {
 }
 
 table() {
-	echo '| case | ocisi, ms | beside it | ms | ratio | runs |'
-	echo '|---|---:|---|---:|---:|---:|'
+	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
+	echo '|---|---:|---:|---|---:|---:|---:|---:|'
 	row 'docker: nothing changed, 8 images and 3 boxes' ocisi_noop bake_noop 'docker buildx bake of the images, all cached'
 	row 'the same without any network, the registry down' ocisi_offline bake_noop 'the same, with network'
 	row 'docker: one leaf changed, without a box' ocisi_leaf bake_leaf 'docker buildx bake of that target alone'
