@@ -86,7 +86,9 @@ func TestContent(t *testing.T) {
 }
 
 func TestFreed(t *testing.T) {
-	layer := func(id string, size int64) enginetest.Layer { return enginetest.Layer{DiffID: "sha256:" + id, Size: size} }
+	layer := func(id string, size int64) enginetest.Layer {
+		return enginetest.Layer{DiffID: "sha256:" + id, Size: size}
+	}
 	base, tools := layer("base", 1000), layer("tools", 100)
 	state := enginetest.State{Images: []enginetest.Image{
 		{Refs: []string{"ghcr.io/x/base:latest"}, Layers: []enginetest.Layer{base}},
