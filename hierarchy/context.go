@@ -20,7 +20,7 @@ import (
 
 // buildContext is what a build can see besides its parents.
 type buildContext struct {
-	file   string            // SHA-256 of the Containerfile, in hex
+	file   string            // SHA-256 of what the Containerfile means, in hex
 	sum    string            // SHA-256 of all files that it can see; "" when there are none
 	files  map[string]string // path → the first 12 digits of its hash; nil when there are many
 	ignore []byte            // contents of the ignore file; nil when there is none
@@ -34,7 +34,7 @@ const fewFiles = 32
 // in the engines' own caches. What is seen is never less than what the engine
 // that builds the image sees; it is more where the engines differ.
 func (im Image) context(files fs.FS, dirs *listings) (buildContext, error) {
-	sum := sha256.Sum256(im.file.Text())
+	sum := sha256.Sum256(im.file.Meaning())
 	c := buildContext{file: hex.EncodeToString(sum[:])}
 	s := sight{files: files, root: im.Context, manager: im.Manager, found: map[string][]byte{}}
 	name, text, err := s.ignoreFile(filepath.Base(im.Containerfile), dirs)

@@ -19,7 +19,7 @@ import (
 type Inputs struct {
 	Version int               `json:"v"`                 // of this form
 	Manager Manager           `json:"manager"`           //
-	File    string            `json:"file"`              // SHA-256 of the Containerfile, in hex
+	File    string            `json:"file"`              // SHA-256 of what the Containerfile means, in hex: comments do not count
 	Context string            `json:"context,omitempty"` // SHA-256 of what the Containerfile can see of the build context; "" when nothing
 	Files   map[string]string `json:"files,omitempty"`   // of the context, to tell which one changed: path → the first 12 digits of its hash; none when there are many
 	Args    map[string]string `json:"args,omitempty"`    // build arguments

@@ -42,7 +42,8 @@ func (e *BuildError) Unwrap() error { return e.Err }
 // the names their store has them by, bases as the config overrides and locks
 // them, and the labels that make the image ours and tell what it was built from
 // (made). The version of ocisi is not among the labels: an update of it alone
-// would give every image a new ID. Graph.Read must have been called.
+// would give every image a new ID. Podman's cache is not used where it would not
+// notice a change. Graph.Read must have been called.
 func (im Image) Recipe(config string, made Inputs) Recipe {
 	with := map[string]string{}
 	labels := map[string]string{LabelImage: im.Ref(), LabelConfig: config, LabelInputs: made.String()}
@@ -65,5 +66,6 @@ func (im Image) Recipe(config string, made Inputs) Recipe {
 	return Recipe{
 		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile, Ignore: im.ignore,
 		Text: im.file.Replace(with), Needs: needs, Args: im.Args, Labels: labels,
+		NoCache: im.Manager == Podman && im.file.Blind,
 	}
 }

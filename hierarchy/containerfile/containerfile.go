@@ -47,8 +47,9 @@ type File struct {
 	// not tell.
 	Shadowed bool
 
-	text  []byte
-	spans []span
+	text    []byte
+	meaning []byte
+	spans   []span
 }
 
 // Image is one image that a Containerfile reads.
@@ -94,7 +95,7 @@ func Parse(text []byte, args map[string]string) (*File, error) {
 		return nil, syntaxError(err)
 	}
 	r := reader{
-		file:  &File{text: text},
+		file:  &File{text: text, meaning: meaning(text, tree)},
 		lex:   shell.NewLex(tree.EscapeToken),
 		given: args,
 		names: map[string]bool{},
@@ -272,6 +273,3 @@ func platform() map[string]string {
 		"BUILDPLATFORM": both, "BUILDOS": system, "BUILDARCH": runtime.GOARCH,
 	}
 }
-
-// Text returns what was parsed.
-func (f *File) Text() []byte { return f.text }

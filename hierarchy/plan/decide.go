@@ -32,6 +32,7 @@ type decision struct {
 	made     hierarchy.Inputs
 	known    bool // made is
 	children []int
+	held     bool // an image that is there has its layers, or is it
 	build    bool
 	noCache  bool
 	reasons  []string
@@ -118,6 +119,10 @@ func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
 	}
 	for _, b := range d.bases {
 		d.recall(b)
+	}
+	for i := len(d.images) - 1; i >= 0; i-- { // children come after their parents
+		im := &d.images[i]
+		im.held = im.present && im.known || slices.ContainsFunc(im.children, func(c int) bool { return d.images[c].held })
 	}
 	return d
 }
@@ -281,14 +286,8 @@ func (d *decider) look(i int) {
 // absent says why an image is missing, as far as that can be told.
 func (d *decider) absent(i int) string {
 	im := &d.images[i]
-	known := slices.ContainsFunc(im.children, func(c int) bool {
-		_, ok := d.images[c].made.Parents[im.Ref()]
-		return ok
-	})
-	if im.Box != nil {
-		known = known || d.stores[im.Manager].boxes[im.Box.Name].Labels[hierarchy.LabelBox] != ""
-	}
-	if known {
+	boxed := im.Box != nil && d.stores[im.Manager].boxes[im.Box.Name].Labels[hierarchy.LabelBox] != ""
+	if im.held || boxed {
 		return "tag is missing"
 	}
 	return "image is not in the store"

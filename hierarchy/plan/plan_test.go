@@ -77,7 +77,10 @@ func TestReasons(t *testing.T) {
 		want    string
 	}{
 		{"nothing", func(*world) {}, plan.Options{Refresh: true}, ""},
-		{"Containerfile", func(w *world) { w.files["d/Containerfile.zig"] += "#" }, plan.Options{}, "rebuild zig:1: Containerfile changed\n"},
+		{"Containerfile", func(w *world) { w.files["d/Containerfile.zig"] += "RUN more" }, plan.Options{}, "rebuild zig:1: Containerfile changed\n"},
+		{"comment", func(w *world) {
+			w.files["d/Containerfile.zig"] = "# a tool\n\n" + w.files["d/Containerfile.zig"] + "# the end\n"
+		}, plan.Options{}, ""},
 		{"unrelated file", func(w *world) { w.files["d/README"] = "#" }, plan.Options{}, ""},
 		{"a file", func(w *world) { w.files["d/build.sh"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh changed\n" + rest},
 		{"two files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh and share/a changed\n" + rest},
@@ -93,9 +96,9 @@ func TestReasons(t *testing.T) {
 		{"tag", func(w *world) { w.untag("docker.io/library/zig:1") }, plan.Options{}, "build zig:1: image is not in the store\n"},
 		{"tag of a box's image", func(w *world) { w.untag("docker.io/library/godx:1") }, plan.Options{}, "build godx:1: tag is missing\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, plan.Options{}, ""},
-		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "#" }, plan.Options{},
+		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "RUN more" }, plan.Options{},
 			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
-		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "#" }, plan.Options{},
+		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "RUN more" }, plan.Options{},
 			"build go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"parent built by somebody else", func(w *world) { w.store.Images[2].ID = "sha256:new" }, plan.Options{}, strings.Replace(below, "is rebuilt\n", "was built anew\n", 1)},
 		{"base, not asked for", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{}, ""},
@@ -214,7 +217,7 @@ func TestFresh(t *testing.T) {
 	w := small(t)
 	then := w.now
 	w.now = then.Add(time.Hour)
-	w.files["d/Containerfile.zig"] += "#"
+	w.files["d/Containerfile.zig"] += "RUN more"
 	p := w.plan(plan.Options{})
 	if s := p.Steps[len(p.Steps)-1]; !s.Fresh.Equal(then) || s.NoCache {
 		t.Errorf("%s: fresh %v, no cache %v", s.Name, s.Fresh, s.NoCache)

@@ -39,7 +39,7 @@ func TestEditRebuildsDescendants(t *testing.T) {
 			switch r.IntN(5) {
 			case 0:
 				what = "Containerfile changed"
-				w.files["d/Containerfile."+im.Name] += "# more\n"
+				w.files["d/Containerfile."+im.Name] += "RUN more\n"
 			case 1:
 				what = "f" + number + " changed"
 				w.files["d/f"+number] += "more"

@@ -151,10 +151,7 @@ func (w *world) pull(s plan.Step) {
 		digest = w.registry[s.Name]
 	}
 	im := hierarchy.StoredImage{ID: sum("config of", digest), Digests: []string{hierarchy.FullRef(hierarchy.WithDigest(s.Name, digest))}}
-	im.Content = im.ID
-	if w.pins[s.Name] == "" {
-		im.Refs = []string{hierarchy.FullRef(s.Name)}
-	}
+	im.Content, im.Refs = im.ID, []string{hierarchy.FullRef(s.Name)}
 	w.put(im, hierarchy.FullRef(s.Name))
 }
 

@@ -203,6 +203,8 @@ func (on machine) script(ctx context.Context, out io.Writer, text string) error 
 // reset removes what a story left: all containers, all images but the bases,
 // what ocisi wrote. Build caches stay, and what a story pushed to the registry.
 const reset = `
+systemctl stop story-registry 2>/dev/null || true
+systemctl start ocisi-registry
 clean='
   docker ps -aq | xargs -r docker rm -f -v
   podman rm -a -f -v -t 0

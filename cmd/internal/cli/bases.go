@@ -16,8 +16,11 @@ import (
 
 // registries returns what asks registries, with the user's logins.
 func (env Env) registries() *registry.Client {
-	return &registry.Client{Keychain: registry.NewKeychain(env.Getenv, env.Home, env.Runner), Version: env.Version}
+	return &registry.Client{Keychain: env.logins(), Version: env.Version}
 }
+
+// logins finds the user's registry logins.
+func (env Env) logins() *registry.Keychain { return registry.NewKeychain(env.Getenv, env.Home, env.Runner) }
 
 // remote asks the registries of a graph's bases whether they have moved. An
 // image that was never pulled has no registry, whatever its name: it was built

@@ -54,7 +54,7 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 
 func (env Env) openEngine(ctx context.Context, m hierarchy.Manager, log *slog.Logger) (*engine.Engine, error) {
 	return engine.Open(ctx, m, engine.Options{
-		Runner: env.Runner, Getenv: env.Getenv, Home: env.Home, Version: env.Version, Log: log,
+		Runner: env.Runner, Getenv: env.Getenv, Home: env.Home, Version: env.Version, Log: log, Keychain: env.logins(),
 	})
 }
 
@@ -170,7 +170,7 @@ func (s *session) serial(m hierarchy.Manager) bool { return s.engines[m].Serial(
 func (s *session) Pull(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) error {
 	e := s.engines[st.Manager]
 	if st.Pin != "" {
-		return e.Pull(ctx, hierarchy.WithDigest(st.Name, st.Pin), "", emit)
+		return e.Pull(ctx, st.Name, st.Pin, emit)
 	}
 	if !st.Newer {
 		if _, found, err := e.Inspect(ctx, st.Name); err != nil || found {
@@ -197,7 +197,7 @@ func (s *session) Build(ctx context.Context, st plan.Step, emit func(hierarchy.P
 		return "", err
 	}
 	r := im.Recipe(s.config, made)
-	r.NoCache = st.NoCache
+	r.NoCache = r.NoCache || st.NoCache
 	return e.Build(ctx, r, emit)
 }
 

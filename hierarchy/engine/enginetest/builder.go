@@ -69,12 +69,16 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 		im.Labels = make(map[string]string)
 	}
 	maps.Copy(im.Labels, r.Labels)
+	declared := make(map[string]string) // a step sees the arguments that stand before it
 	for i, step := range steps {
+		if m := argLine.FindStringSubmatch(step); m != nil {
+			declared[m[1]] = r.Args[m[1]]
+		}
 		e := event{Step: i + 1, Steps: len(steps), Title: step, Cached: i == 0}
 		im.Config = im.Config.with(step)
 		if layered.MatchString(step) {
 			var l Layer
-			l, e.Cached = s.layer(im.Layers, step, r)
+			l, e.Cached = s.layer(im.Layers, step, declared, r)
 			im.Layers = append(im.Layers, l)
 			if !e.Cached {
 				e.Log = "output of " + step + "\n"
@@ -91,8 +95,8 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 }
 
 // layer returns what a step makes, and whether it was made before.
-func (s *store) layer(below []Layer, step string, r recipe) (l Layer, cached bool) {
-	key := hash("step", fmt.Sprint(below), step, fmt.Sprint(r.Args), filesOf(step, r.Context))
+func (s *store) layer(below []Layer, step string, args map[string]string, r recipe) (l Layer, cached bool) {
+	key := hash("step", fmt.Sprint(below), step, fmt.Sprint(args), filesOf(step, r.Context))
 	id, cached := s.cache[key]
 	switch {
 	case r.NoCache:
