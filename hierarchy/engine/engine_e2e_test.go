@@ -139,13 +139,15 @@ func TestE2EChain(t *testing.T) {
 		a, b, c := w.name("a"), w.name("b"), w.name("c")
 		w.ok(os.WriteFile(filepath.Join(w.dir, "seen"), []byte("seen"), 0o600))
 		w.ok(os.WriteFile(filepath.Join(w.dir, "unseen"), []byte("unseen"), 0o600))
-		w.ok(os.WriteFile(filepath.Join(w.dir, ".containerignore"), []byte("unseen\n"), 0o600))
+		// What the recipe says counts, not what is there by now.
+		w.ok(os.WriteFile(filepath.Join(w.dir, ".containerignore"), []byte("seen\n"), 0o600))
 		now := fmt.Sprint(time.Now().UnixNano()) // no step is in the cache of an earlier run
 		recipes := []hierarchy.Recipe{
 			w.recipe(a, base, "ARG WHO", "RUN echo I am $WHO && echo "+now+" > /now", "RUN true", "COPY . /context", "RUN test -e /context/seen -a ! -e /context/unseen"),
 			w.recipe(b, w.local(a), "RUN head -c 5000000 /dev/urandom > /b"),
 			w.recipe(c, w.local(a), "RUN head -c 3000000 /dev/urandom > /c"),
 		}
+		recipes[0].Ignore = []byte("unseen\n")
 		first := w.chain(recipes)
 		w.progress(recipes[0])
 		w.told = nil
@@ -207,6 +209,21 @@ func (w *world) progress(r hierarchy.Recipe) {
 	if !said || !slices.Contains(steps, "2") || !slices.Contains(steps, "5") {
 		w.t.Errorf("of %s: output told %v, steps %v", r.Ref, said, steps)
 	}
+}
+
+// Whatever lies in the context: a recipe that ignores nothing sees all.
+func TestRealIgnoresNothing(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		for _, name := range []string{"seen", "Containerfile.ocisi-e2e-all"} {
+			w.ok(os.WriteFile(filepath.Join(w.dir, name), []byte(name), 0o600))
+		}
+		for _, name := range []string{".containerignore", ".dockerignore"} {
+			w.ok(os.WriteFile(filepath.Join(w.dir, name), []byte("seen\n"), 0o600))
+		}
+		r := w.recipe(w.name("all"), base, "COPY . /context", "RUN test -e /context/seen")
+		r.Ignore = []byte("# nothing\n")
+		w.build(r)
+	})
 }
 
 func TestE2EFailure(t *testing.T) {

@@ -156,3 +156,29 @@ func TestBuildKeepsImageOfOtherName(t *testing.T) {
 		}
 	})
 }
+
+// Podman would look for another ignore file when one has no patterns.
+func TestPodmanIgnoreFile(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	for ignore, want := range map[string]string{"": "!nothing\n", "# all\n\n": "!nothing\n", "a\n!b\n": "a\n!b\n"} {
+		var got string
+		r := &runner{}
+		r.instead = func(_ context.Context, c process.Cmd) (bool, error) {
+			if i := slices.Index(c.Args, "--ignorefile"); i >= 0 {
+				data, err := os.ReadFile(c.Args[i+1])
+				s.ok(err)
+				got = string(data)
+			}
+			return false, nil
+		}
+		e := s.another(r)
+		recipe := s.recipe("tool:1", fromBase)
+		recipe.Ignore = []byte(ignore)
+		_, err := e.Build(t.Context(), recipe, nil)
+		s.ok(err)
+		s.ok(e.Close())
+		if got != want {
+			t.Errorf("%q: podman reads %q", ignore, got)
+		}
+	}
+}

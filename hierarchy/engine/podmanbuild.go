@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -59,7 +62,7 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 // written to dir.
 func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 	file := filepath.Join(dir, filepath.Base(r.Containerfile))
-	err := errors.Join(os.WriteFile(file, r.Text, 0o600), os.WriteFile(filepath.Join(dir, "ignore"), r.Ignore, 0o600))
+	err := errors.Join(os.WriteFile(file, r.Text, 0o600), os.WriteFile(filepath.Join(dir, "ignore"), ignoring(r.Ignore), 0o600))
 	if err != nil {
 		return nil, fmt.Errorf("writing the Containerfile for podman: %w", err)
 	}
@@ -78,4 +81,13 @@ func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 		args = append(args, "--label", k+"="+r.Labels[k])
 	}
 	return append(args, r.Context), nil
+}
+
+// ignoring returns what podman is to read as the ignore file. Podman takes one
+// without a pattern for none at all, and looks for another in the context.
+func ignoring(text []byte) []byte {
+	if patterns, err := ignorefile.ReadAll(bytes.NewReader(text)); err != nil || len(patterns) > 0 {
+		return text
+	}
+	return []byte("!nothing\n") // an exception to no rule
 }
