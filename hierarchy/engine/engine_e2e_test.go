@@ -213,7 +213,7 @@ func (w *world) progress(r hierarchy.Recipe) {
 
 // Whatever lies in the context: a recipe that ignores nothing sees all.
 func TestRealIgnoresNothing(t *testing.T) {
-	on(t, func(t *testing.T, w *world) {
+	on(t, func(_ *testing.T, w *world) {
 		for _, name := range []string{"seen", "Containerfile.ocisi-e2e-all"} {
 			w.ok(os.WriteFile(filepath.Join(w.dir, name), []byte(name), 0o600))
 		}

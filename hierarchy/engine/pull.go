@@ -77,7 +77,7 @@ func (e *Engine) name(ctx context.Context, pulled, full string) error {
 	}
 	in, err := e.api.ImageInspect(ctx, full)
 	if err != nil || !slices.Contains(in.RepoTags, pulled) || len(in.RepoTags) < 2 {
-		return nil //nolint:nilerr // the image is there and has its name
+		return nil // the image is there and has its name
 	}
 	_, err = e.api.ImageRemove(ctx, pulled, image.RemoveOptions{})
 	e.log.DebugContext(ctx, "took the digest off the names of the image", "ref", full, "err", err)

@@ -41,7 +41,7 @@ func build() {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"build": build, "podman": enginetest.Podman, "distrobox": enginetest.Distrobox})
+	testscript.Main(m, map[string]func(){"build": build, "podman": enginetest.Podman, "docker": enginetest.Docker, "distrobox": enginetest.Distrobox})
 }
 
 func TestScripts(t *testing.T) {
