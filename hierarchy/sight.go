@@ -103,8 +103,8 @@ func (s *sight) children(at place, pattern string) ([]place, error) {
 		return []place{c}, err
 	}
 	if _, err := path.Match(pattern, ""); err != nil {
-		s.whole = true // the engine will say so, if it minds
-		return nil, nil
+		s.whole = true
+		return nil, nil //nolint:nilerr // the engine will say so, if it minds
 	}
 	entries, err := fs.ReadDir(s.files, s.in(at.path))
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *sight) child(at place, name string, info fs.FileInfo) (c place, err err
 // tree finds a file, or a directory with all below it, and reports whether any
 // of it is seen. A directory that is ignored is seen when something in it is.
 func (s *sight) tree(at place) (seen bool, err error) {
-	if at.ignored && !(at.dir() && s.mayHold(at.path)) {
+	if at.ignored && (!at.dir() || !s.mayHold(at.path)) {
 		return false, nil
 	}
 	if !at.dir() {

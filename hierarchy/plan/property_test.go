@@ -83,7 +83,7 @@ func TestEditRebuildsDescendants(t *testing.T) {
 
 // Whatever is lost and whatever fails, another run ends it.
 func TestRunsConverge(t *testing.T) {
-	each(t, func(t *testing.T, r *rand.Rand, w *world) {
+	each(t, func(_ *testing.T, r *rand.Rand, w *world) {
 		sometimes := func(plan.Step) bool { return r.IntN(4) == 0 }
 		w.run(w.plan(plan.Options{}), sometimes)
 		for range 6 {

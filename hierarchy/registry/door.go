@@ -144,7 +144,7 @@ func (d *door) head(ctx context.Context, t target) (manifest, error) {
 	}
 	digest, err := v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
 	if err != nil {
-		return manifest{}, nil //nolint:nilerr // the caller asks in another way
+		return manifest{}, nil // the caller asks in another way
 	}
 	return manifest{digest: digest.String(), kind: types.MediaType(resp.Header.Get("Content-Type"))}, nil
 }

@@ -93,11 +93,14 @@ func TestErrors(t *testing.T) {
 			"ghcr.io does not answer as a registry does: no token in bearer response: {}", 0, 0, 2,
 		},
 		"a token server that is gone": {
-			tokens(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }), registry.Broken,
+			tokens(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }), registry.Broken,
 			"ghcr.io does not answer as a registry does: 404 Not Found", 0, 0, 2,
 		},
 		"a token server that denies": {
-			tokens(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403); _, _ = io.WriteString(w, denied) }), registry.Unauthorized,
+			tokens(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, denied)
+			}), registry.Unauthorized,
 			"ghcr.io wants a login, or has no ublue-os/fedora-toolbox: requested access to the resource is denied", 0, 0, 2,
 		},
 	} {
@@ -239,10 +242,11 @@ func tokens(issue http.HandlerFunc) http.Handler {
 	})
 }
 
-func basicly(user, password string) http.Handler {
+// withBasic is a registry for al, who knows the password.
+func withBasic(password string) http.Handler {
 	inner := quiet()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if u, p, _ := r.BasicAuth(); u != user || p != password {
+		if u, p, _ := r.BasicAuth(); u != "al" || p != password {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -288,9 +292,9 @@ func TestLogins(t *testing.T) {
 		keys  authn.Keychain
 		error string
 	}{
-		"basic":              {basicly("al", "secret"), basic("al:secret"), good, ""},
-		"basic, refused":     {basicly("al", "secret"), basic("al:secret"), bad, "ghcr.io refuses the login from the user"},
-		"basic, none":        {basicly("al", "secret"), basic("al:secret"), nil, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest"},
+		"basic":              {withBasic("secret"), basic("al:secret"), good, ""},
+		"basic, refused":     {withBasic("secret"), basic("al:secret"), bad, "ghcr.io refuses the login from the user"},
+		"basic, none":        {withBasic("secret"), basic("al:secret"), nil, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest"},
 		"token":              {tokens(issue), "Bearer let-me-in", good, ""},
 		"token, refused":     {tokens(issue), "Bearer let-me-in", bad, "ghcr.io refuses the login from the user: who is that"},
 		"token, none":        {tokens(issue), "Bearer let-me-in", nil, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox: who is that"},

@@ -233,7 +233,7 @@ func TestKeychainOfRegistry(t *testing.T) {
 func TestLoginsInMessages(t *testing.T) {
 	t.Parallel()
 	box := img(t)
-	w := network(map[string]http.Handler{"ghcr.io": basicly("al", "pass"), "quay.io": quiet()})
+	w := network(map[string]http.Handler{"ghcr.io": withBasic("pass"), "quay.io": quiet()})
 	push(t, withAuth{w, basic("al:pass")}, toolbox, box)
 	push(t, w, "quay.io/a/b:1", box)
 	for test, tt := range map[string]struct{ file, want string }{

@@ -20,7 +20,9 @@ func (env Env) registries() *registry.Client {
 }
 
 // logins finds the user's registry logins.
-func (env Env) logins() *registry.Keychain { return registry.NewKeychain(env.Getenv, env.Home, env.Runner) }
+func (env Env) logins() *registry.Keychain {
+	return registry.NewKeychain(env.Getenv, env.Home, env.Runner)
+}
 
 // remote asks the registries of a graph's bases whether they have moved. An
 // image that was never pulled has no registry, whatever its name: it was built

@@ -1,0 +1,140 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// changes tells what of an image's inputs differs from those that it was built
+// from.
+func (d *decider) changes(im *decision) []string {
+	want, made := im.Inputs, im.made
+	var out []string
+	if made.Manager != want.Manager {
+		out = append(out, "built by "+string(made.Manager))
+	}
+	if made.File != want.File {
+		out = append(out, "Containerfile changed")
+	}
+	out = append(out, changedArgs(made.Args, want.Args)...)
+	if made.Context != want.Context {
+		out = append(out, changedFiles(made.Files, want.Files))
+	}
+	for _, ref := range slices.Sorted(maps.Keys(want.Parents)) {
+		if reason := d.changedParent(im, ref); reason != "" {
+			out = append(out, reason)
+		}
+	}
+	return out
+}
+
+func changedArgs(made, want map[string]string) []string {
+	all := maps.Clone(want)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, made)
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		was, had := made[k]
+		is, has := want[k]
+		switch {
+		case !had:
+			out = append(out, fmt.Sprintf("argument %s is new: %s", k, is))
+		case !has:
+			out = append(out, fmt.Sprintf("argument %s is gone", k))
+		case was != is:
+			out = append(out, fmt.Sprintf("argument %s: %s → %s", k, was, is))
+		}
+	}
+	return out
+}
+
+// changedFiles names the file that changed, where that is known and it is the
+// only one.
+func changedFiles(made, want map[string]string) string {
+	var names []string
+	for name, sum := range want {
+		if made[name] != sum {
+			names = append(names, name)
+		}
+	}
+	for name := range made {
+		if _, ok := want[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0 || len(made) == 0 && len(want) != len(names) || len(names) > 3:
+		return "files of the build context changed"
+	case len(names) == 1:
+		return names[0] + " changed"
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " changed"
+}
+
+func (d *decider) changedParent(im *decision, ref string) string {
+	want, made := im.Inputs.Parents[ref], im.made.Parents[ref]
+	name, _, _ := strings.Cut(ref, ":")
+	if made == (hierarchy.Parent{}) {
+		return "parent " + ref + " is new"
+	}
+	at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: ref}]
+	if ok && d.images[at].present && d.images[at].stored.ID != made.ID {
+		return "parent " + name + " was built anew"
+	}
+	if ok && !d.images[at].present && want.Fingerprint != made.Fingerprint {
+		return "parent " + name + " has changed"
+	}
+	return ""
+}
+
+// changed says in which way the base is another one than an image was built
+// from; "" when it is not.
+func (b *base) changed(made hierarchy.Base) string {
+	switch {
+	case made == (hierarchy.Base{}):
+		return "is new"
+	case b.asked && b.remote.Moved && b.pin == "":
+		return change(made, hierarchy.Base{Digest: b.remote.Digest})
+	case b.present && b.now.ID != made.ID:
+		return change(made, b.now)
+	case !b.present && b.pin != "" && b.pin != made.Digest:
+		return change(made, hierarchy.Base{Digest: b.pin})
+	}
+	return ""
+}
+
+func change(from, to hierarchy.Base) string {
+	if from.Digest != "" && to.Digest != "" && from.Digest != to.Digest {
+		return fmt.Sprintf("moved: %s → %s", short(from.Digest), short(to.Digest))
+	}
+	if from.ID != "" && to.ID != "" {
+		return fmt.Sprintf("changed: %s → %s", short(from.ID), short(to.ID))
+	}
+	return "changed"
+}
+
+// short returns the beginning of a digest, as people compare them.
+func short(digest string) string {
+	hex := digest[strings.IndexByte(digest, ':')+1:]
+	return hex[:min(len(hex), 12)]
+}
+
+// age writes a duration in the largest unit that fits.
+func age(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d%day != 0:
+		return d.String()
+	case d == day:
+		return "1 day"
+	}
+	return fmt.Sprintf("%d days", d/day)
+}
