@@ -199,7 +199,7 @@ func buildRecipe(args []string) (r recipe, iidfile string) {
 			r.Args[k] = v
 		case "--label":
 			k, v, _ := strings.Cut(value(i), "=")
-			r.Labels[k] = v
+			r.Labels[k] = variable.ReplaceAllString(v, "") // podman makes a LABEL instruction of it
 		case "--no-cache":
 			r.NoCache = true
 			continue
