@@ -67,12 +67,13 @@ type differences struct {
 	buildKit       bool // the daemon speaks BuildKit on /grpc
 	serial         bool // builds that run at the same time spoil each other's cache
 	slowList       bool // a list takes as long as the store is large, filtered or not
+	digestIsName   bool // a digest that an image was pulled by is one of its names, and can be taken away like one
 	historyFromTop bool // the history of an image that lacks entries is that of its upper layers
 }
 
 func differencesOf(m hierarchy.Manager) differences {
 	if m == hierarchy.Podman {
-		return differences{serial: true, slowList: true, historyFromTop: true}
+		return differences{serial: true, slowList: true, digestIsName: true, historyFromTop: true}
 	}
 	return differences{buildKit: true}
 }

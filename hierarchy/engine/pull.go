@@ -67,13 +67,17 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarc
 }
 
 // name gives an image that was pulled by its digest the name that a pull by tag
-// gives. Podman lists the digest as one more name, which would keep the image
-// from being pruned when it is superseded.
+// gives. Podman keeps the digest as one more name, which would keep the image
+// from being pruned when it is superseded. (Docker with containerd's store lists
+// it, too, but takes all names away with it.)
 func (e *Engine) name(ctx context.Context, pulled, full string) error {
 	ctx, cancel := ask(ctx)
 	defer cancel()
 	if err := e.api.ImageTag(ctx, pulled, full); err != nil {
 		return fmt.Errorf("tagging %s: %w", full, inWords(ctx, err))
+	}
+	if !e.differs.digestIsName {
+		return nil
 	}
 	in, err := e.api.ImageInspect(ctx, full)
 	if err != nil || !slices.Contains(in.RepoTags, pulled) || len(in.RepoTags) < 2 {
