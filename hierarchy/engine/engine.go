@@ -11,6 +11,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,6 +44,10 @@ type Options struct {
 	Version string       // of ocisi, for the User-Agent
 	TempDir string       // for files that live as long as a call or the Engine; "" is the system's
 	Log     *slog.Logger // nil: nothing is logged
+
+	// Patience is how long a list of docker's may take before Observe asks for
+	// images one by one as well; 0 is 10 ms.
+	Patience time.Duration
 
 	// Keychain has the user's registry logins, for pulls by docker; podman looks
 	// for its own. Nil is authn.DefaultKeychain.
@@ -100,6 +105,7 @@ func Open(ctx context.Context, m hierarchy.Manager, o Options) (*Engine, error) 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	o.Patience = cmp.Or(o.Patience, 10*time.Millisecond)
 	e := &Engine{manager: m, differs: differencesOf(m), opts: o, log: o.Log.With("manager", string(m)), turn: make(chan struct{}, 1)}
 	var err error
 	switch m {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
@@ -70,7 +71,7 @@ func start(t *testing.T, m hierarchy.Manager, state enginetest.State) *story {
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("XDG_RUNTIME_DIR", "")
 	t.Setenv("CONTAINER_HOST", "")
-	s.Engine, err = engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv})
+	s.Engine, err = engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Patience: time.Minute})
 	s.ok(err)
 	t.Cleanup(func() { s.ok(s.Close()) })
 	return s

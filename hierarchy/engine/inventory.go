@@ -45,6 +45,10 @@ func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store,
 	return s, nil
 }
 
+// few is how many images are asked for one by one at most: a list of many is
+// faster, however large the store.
+const few = 40
+
 // images asks as the engine answers fastest (docs/decisions/0013).
 func (e *Engine) images(ctx context.Context, wanted []string) ([]hierarchy.StoredImage, error) {
 	switch {
@@ -52,17 +56,57 @@ func (e *Engine) images(ctx context.Context, wanted []string) ([]hierarchy.Store
 		return e.list(ctx, nil)
 	case len(wanted) == 0:
 		return nil, nil
-	case e.differs.slowList:
+	case e.differs.slowList && len(wanted) <= few:
 		return e.inspectAll(ctx, wanted)
+	case e.differs.slowList:
+		return only(wanted)(e.list(ctx, nil))
+	case len(wanted) <= few:
+		return e.quickest(ctx, wanted)
 	}
-	images, err := e.list(ctx, wanted)
-	return slices.DeleteFunc(images, func(im hierarchy.StoredImage) bool {
-		return !slices.ContainsFunc(wanted, func(name string) bool { return holds(im, name) })
-	}), err
+	return only(wanted)(e.list(ctx, wanted))
 }
 
-func holds(im hierarchy.StoredImage, name string) bool {
-	return slices.Contains(im.Refs, name) || slices.Contains(im.Digests, name)
+// quickest returns what a list tells. In a store where that takes longer than a
+// moment it also asks for one image after the other, and whoever is first is
+// believed.
+func (e *Engine) quickest(ctx context.Context, wanted []string) ([]hierarchy.StoredImage, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // the other one
+	type answer struct {
+		images []hierarchy.StoredImage
+		err    error
+	}
+	answers := make(chan answer, 2)
+	ask := func(question func() ([]hierarchy.StoredImage, error)) {
+		images, err := question()
+		answers <- answer{images, err}
+	}
+	go ask(func() ([]hierarchy.StoredImage, error) { return only(wanted)(e.list(ctx, wanted)) })
+	select {
+	case a := <-answers:
+		return a.images, a.err
+	case <-time.After(e.opts.Patience):
+	}
+	go ask(func() ([]hierarchy.StoredImage, error) { return e.inspectAll(ctx, wanted) })
+	a := <-answers
+	if a.err != nil {
+		a = <-answers
+	}
+	return a.images, a.err
+}
+
+// only returns what takes the images that hold a wanted name out of an answer.
+func only(wanted []string) func([]hierarchy.StoredImage, error) ([]hierarchy.StoredImage, error) {
+	names := make(map[string]bool, len(wanted))
+	for _, name := range wanted {
+		names[name] = true
+	}
+	holds := func(name string) bool { return names[name] }
+	return func(images []hierarchy.StoredImage, err error) ([]hierarchy.StoredImage, error) {
+		return slices.DeleteFunc(images, func(im hierarchy.StoredImage) bool {
+			return !slices.ContainsFunc(im.Refs, holds) && !slices.ContainsFunc(im.Digests, holds)
+		}), err
+	}
 }
 
 // list returns the images that have a name; with names, those of their

@@ -1,8 +1,12 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +70,51 @@ func TestObserveWanted(t *testing.T) {
 		}
 		if asked := s.asked(before); len(asked) != want {
 			t.Errorf("%d questions, want %d: %q", len(asked), want, asked)
+		}
+	})
+}
+
+// In a large store images are asked for one by one as well, with the same answer.
+func TestObserveImpatient(t *testing.T) {
+	s := start(t, hierarchy.Docker, withDigests())
+	wanted := []string{"ghcr.io/x/base:latest", s.full("tool:1"), s.full("nosuch:1"), oldDigest}
+	want, err := s.Observe(t.Context(), wanted)
+	s.ok(err)
+	e, err := engine.Open(t.Context(), hierarchy.Docker, engine.Options{Getenv: os.Getenv, Patience: 1})
+	s.ok(err)
+	defer func() { s.ok(e.Close()) }()
+	for range 20 {
+		got, err := e.Observe(t.Context(), wanted)
+		s.ok(err)
+		byID := func(a, b hierarchy.StoredImage) int { return strings.Compare(a.ID, b.ID) }
+		slices.SortFunc(got.Images, byID)
+		slices.SortFunc(want.Images, byID)
+		if !reflect.DeepEqual(got.Images, want.Images) {
+			t.Fatalf("got\n%+v\nwant\n%+v", got.Images, want.Images)
+		}
+	}
+	if asked := s.asked(0); !slices.ContainsFunc(asked, func(q string) bool { return strings.Contains(q, "tool:1/json") }) {
+		t.Errorf("no image was asked for: %q", asked)
+	}
+	// Both end with the run.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.Observe(ctx, wanted); err == nil {
+		t.Error("an answer without a question")
+	}
+}
+
+func TestObserveMany(t *testing.T) {
+	each(t, withDigests(), func(t *testing.T, s *story) {
+		var wanted []string
+		for i := range 100 {
+			wanted = append(wanted, s.full(fmt.Sprintf("tool:%d", i)))
+		}
+		before := len(s.server.Requests())
+		store, err := s.Observe(t.Context(), wanted)
+		s.ok(err)
+		if asked := s.asked(before); len(store.Images) != 2 || len(asked) != 2 {
+			t.Errorf("%d images, asked %q", len(store.Images), asked)
 		}
 	})
 }

@@ -60,7 +60,7 @@ func (o *processOptions) addFlags(cmd *cobra.Command) {
 }
 
 func addJobs(cmd *cobra.Command) {
-	cmd.Flags().IntP("jobs", "j", 0, "how many images and boxes are worked on at once (default: one for each CPU)")
+	cmd.Flags().IntP("jobs", "j", 0, "how many images and boxes are worked on at once (default: one for each CPU, at least 4)")
 }
 
 func (o *processOptions) run(cmd *cobra.Command, names []string) error {
