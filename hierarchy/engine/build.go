@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
@@ -27,11 +29,15 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 	if e.differs.buildKit {
 		build = e.buildByDaemon
 	}
-	if err := e.has(ctx, r); err != nil {
-		return "", err
-	}
-	old, replaces, err := e.Inspect(ctx, e.manager.StoreRef(r.Ref))
-	if err != nil {
+	var old hierarchy.StoredImage
+	var replaces bool
+	var eg errgroup.Group
+	eg.Go(func() error { return e.has(ctx, r) })
+	eg.Go(func() (err error) {
+		old, replaces, err = e.Inspect(ctx, e.manager.StoreRef(r.Ref))
+		return err
+	})
+	if err := eg.Wait(); err != nil {
 		return "", err
 	}
 	stored := r

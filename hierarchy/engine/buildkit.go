@@ -15,17 +15,25 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// buildKit connects to the BuildKit inside the docker daemon: every daemon
-// since 20.10 serves it on two hijacked paths, no plugin of docker's program is
-// needed.
+// buildKit returns the connection to the BuildKit inside the docker daemon:
+// every daemon since 20.10 serves it on two hijacked paths, no plugin of docker's
+// program is needed. All builds share it; Close ends it.
 func (e *Engine) buildKit(ctx context.Context) (*bkclient.Client, error) {
-	return bkclient.New(ctx, "",
+	e.kitMu.Lock()
+	defer e.kitMu.Unlock()
+	if e.kit != nil {
+		return e.kit, nil
+	}
+	ctx = context.WithoutCancel(ctx) // it outlives the build that is the first
+	var err error
+	e.kit, err = bkclient.New(ctx, "",
 		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return e.api.DialHijack(ctx, "/grpc", "h2c", nil)
 		}),
 		bkclient.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 			return e.api.DialHijack(ctx, "/session", proto, meta)
 		}))
+	return e.kit, err
 }
 
 func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit func(hierarchy.Progress)) (string, error) {
@@ -37,7 +45,6 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 	if err != nil {
 		return "", fmt.Errorf("connecting to docker's BuildKit: %w", err)
 	}
-	defer func() { _ = bk.Close() }()
 	ctx = e.quiet(ctx)
 
 	status := make(chan *bkclient.SolveStatus) // Solve closes it

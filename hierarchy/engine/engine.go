@@ -19,10 +19,12 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/client"
 	"github.com/google/go-containerregistry/pkg/authn"
+	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -65,6 +67,9 @@ type Engine struct {
 	endpoint string
 	stop     func() error  // ends the service that Open started; nil: none
 	turn     chan struct{} // holds the one build that may run, where differs.serial
+
+	kitMu sync.Mutex
+	kit   *bkclient.Client // nil until the first build
 }
 
 // differences are what docker and podman do not have in common.
@@ -151,7 +156,11 @@ func ask(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // Close ends what Open started and nothing else.
 func (e *Engine) Close() error {
-	err := e.api.Close()
+	var err error
+	if e.kit != nil {
+		err = e.kit.Close()
+	}
+	err = errors.Join(err, e.api.Close())
 	if e.stop != nil {
 		err = errors.Join(err, e.stop())
 	}

@@ -160,7 +160,6 @@ func (e *Engine) withGateway(ctx context.Context, f func(context.Context, gatewa
 	if err != nil {
 		return err
 	}
-	defer func() { _ = bk.Close() }()
 	_, err = bk.Build(ctx, bkclient.SolveOpt{Internal: true}, "ocisi", func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		return gateway.NewResult(), f(ctx, c)
 	}, nil)
