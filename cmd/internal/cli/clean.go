@@ -47,11 +47,7 @@ Nothing that ocisi did not make is touched. Homes are never removed.`,
 }
 
 func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
-	l, err := o.env.load(o.globals.file, cmd.Flags())
-	if err != nil {
-		return err
-	}
-	g, err := o.env.graph(l)
+	l, g, err := o.env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return err
 	}

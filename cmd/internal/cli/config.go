@@ -189,6 +189,16 @@ func (env Env) readLock(config string) (*hierarchy.Lock, error) {
 	return hierarchy.ParseLock(path, data)
 }
 
+// hierarchy reads the config (load) and resolves its images (graph).
+func (env Env) hierarchy(file string, flags *pflag.FlagSet) (*loaded, *hierarchy.Graph, error) {
+	l, err := env.load(file, flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := env.graph(l)
+	return l, g, err
+}
+
 // graph resolves the enabled images, with their bases as the lock file has them.
 func (env Env) graph(l *loaded) (*hierarchy.Graph, error) {
 	cfg := l.config

@@ -47,11 +47,7 @@ the bases again, delete the file.`,
 }
 
 func (o *lockOptions) run(cmd *cobra.Command, bases []string) error {
-	l, err := o.env.load(o.globals.file, cmd.Flags())
-	if err != nil {
-		return err
-	}
-	g, err := o.env.graph(l)
+	l, g, err := o.env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return err
 	}

@@ -39,11 +39,7 @@ by 'ocisi recreate', which also builds anew what is older than its max_age
 }
 
 func (o *planOptions) run(cmd *cobra.Command, names []string) error {
-	l, err := o.env.load(o.globals.file, cmd.Flags())
-	if err != nil {
-		return err
-	}
-	all, err := o.env.graph(l)
+	l, all, err := o.env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -41,9 +42,15 @@ func (env Env) showChanges(p plan.Plan, freed int64) error {
 // showRemovals says what the removal of images sets free, and why that is not
 // the sum of their sizes.
 func (env Env) showRemovals(p plan.Plan, freed int64) {
-	steps := slices.Concat(p.Steps, p.Orphans)
-	if slices.ContainsFunc(steps, func(s plan.Step) bool { return s.Kind == plan.Image && s.Action == plan.Remove }) {
-		fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", size(freed))
+	removals := slices.DeleteFunc(slices.Concat(p.Steps, p.Orphans), func(s plan.Step) bool {
+		return s.Kind != plan.Image || s.Action != plan.Remove
+	})
+	if len(removals) == 0 {
+		return
+	}
+	fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", size(freed))
+	if freed > 0 && slices.ContainsFunc(removals, func(s plan.Step) bool { return s.Manager == hierarchy.Docker }) {
+		fmt.Fprintln(env.Stdout, "docker's build cache may hold on to them until: docker builder prune")
 	}
 }
 

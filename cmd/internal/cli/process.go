@@ -64,11 +64,7 @@ func addJobs(cmd *cobra.Command) {
 }
 
 func (o *processOptions) run(cmd *cobra.Command, names []string) error {
-	l, err := o.env.load(o.globals.file, cmd.Flags())
-	if err != nil {
-		return err
-	}
-	all, err := o.env.graph(l)
+	l, all, err := o.env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return err
 	}

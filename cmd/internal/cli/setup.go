@@ -111,11 +111,7 @@ func (o *setupOptions) recordPath() string { return filepath.Join(o.env.StateDir
 func (o *setupOptions) plan(cmd *cobra.Command, files bootstrap.Plan) (*processRun, error) {
 	env := o.env
 	env.Files = o.overlay(files)
-	l, err := env.load(o.globals.file, cmd.Flags())
-	if err != nil {
-		return nil, err
-	}
-	all, err := env.graph(l)
+	l, all, err := env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return nil, err
 	}
