@@ -24,6 +24,7 @@ typed ocisi setup --yes
 typed DBX_CONTAINER_MANAGER=docker distrobox enter fedora-python-dx -- id -un
 typed distrobox enter debian-bookworm-dx -- id -un
 typed ocisi list --layers
-typed ocisi plan
+typed ocisi plan --check-bases
+typed ocisi process
 
 printf '\nThe host stays: make demo-shell to look around, make demo-wipe to be rid of it.\n'

@@ -28,6 +28,11 @@ type world struct {
 	store    hierarchy.Store
 	now      time.Time
 	built    int // steps without cache are never the same twice
+
+	// What was read last, and from what: most plans are of files that did not change.
+	parsed         *hierarchy.Config
+	read           *hierarchy.Graph
+	text, readFrom string
 }
 
 func sum(words ...string) string {
@@ -53,15 +58,36 @@ func (w *world) image(name, containerfile string, more ...string) {
 
 func (w *world) graph(names ...string) *hierarchy.Graph {
 	w.t.Helper()
+	if from := fmt.Sprint(w.head, w.config, w.files, names); w.read == nil || w.readFrom != from {
+		w.read, w.readFrom = w.parse(names), from
+	}
+	g := *w.read
+	g.Images = slices.Clone(g.Images)
+	for i := range g.Images {
+		im := &g.Images[i]
+		im.Bases = slices.Clone(im.Bases)
+		for j := range im.Bases {
+			im.Bases[j].Pin = w.pins[im.Bases[j].As]
+		}
+	}
+	return &g
+}
+
+// parse reads the config and the files.
+func (w *world) parse(names []string) *hierarchy.Graph {
+	w.t.Helper()
 	files := fstest.MapFS{}
 	for name, text := range w.files {
 		files["c/"+name] = &fstest.MapFile{Data: []byte(text), Mode: 0o644}
 	}
-	c, err := hierarchy.ParseConfig("/c/ocisi.yaml", []byte(w.head+"images:\n"+w.config))
-	if err != nil {
-		w.t.Fatal(err)
+	if text := w.head + "images:\n" + w.config; w.parsed == nil || w.text != text {
+		c, err := hierarchy.ParseConfig("/c/ocisi.yaml", []byte(text))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.parsed, w.text = c, text
 	}
-	g, err := c.Graph(hierarchy.Host{Files: files, Manager: hierarchy.Docker, User: "u", UID: 1000, GID: 1000})
+	g, err := w.parsed.Graph(hierarchy.Host{Files: files, Manager: hierarchy.Docker, User: "u", UID: 1000, GID: 1000})
 	if err == nil {
 		g, err = g.Only(names)
 	}
@@ -70,11 +96,6 @@ func (w *world) graph(names ...string) *hierarchy.Graph {
 	}
 	if err != nil {
 		w.t.Fatal(err)
-	}
-	for _, im := range g.Images {
-		for j := range im.Bases {
-			im.Bases[j].Pin = w.pins[im.Bases[j].As]
-		}
 	}
 	return g
 }
