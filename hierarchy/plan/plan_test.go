@@ -21,7 +21,7 @@ func small(t *testing.T) *world {
 	w.image("godx", "FROM go:1\n", "assemble: true", "distrobox: gobox", "box: {exported_bins: [/usr/bin/go]}")
 	w.image("zig", "FROM tools:1\n")
 	w.files["d/build.sh"] = "make"
-	w.files["d/share/a"] = "a"
+	w.files["d/share/a"], w.files["d/share/b"] = "a", "b"
 	w.run(w.plan(plan.Options{}), nil)
 	w.settled(plan.Options{}, "the first run")
 	return w
@@ -84,6 +84,22 @@ func TestReasons(t *testing.T) {
 		{"unrelated file", func(w *world) { w.files["d/README"] = "#" }, plan.Options{}, ""},
 		{"a file", func(w *world) { w.files["d/build.sh"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh changed\n" + rest},
 		{"two files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh and share/a changed\n" + rest},
+		{"a file less", func(w *world) { delete(w.files, "d/share/a") }, plan.Options{}, "rebuild tools:1: share/a changed\n" + rest},
+		{"a file more", func(w *world) { w.files["d/share/c"] = "c" }, plan.Options{}, "rebuild tools:1: share/c changed\n" + rest},
+		{"three files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#"; w.files["d/share/c"] = "c" }, plan.Options{},
+			"rebuild tools:1: build.sh, share/a and share/c changed\n" + rest},
+		{"four files", func(w *world) {
+			w.files["d/build.sh"] += "#"
+			w.files["d/share/a"], w.files["d/share/b"], w.files["d/share/c"] = "", "", ""
+		}, plan.Options{}, "rebuild tools:1: files of the build context changed\n" + rest},
+		{"more files than are named", func(w *world) {
+			for i := range 1000 {
+				w.files[fmt.Sprint("d/share/", i)] = "1"
+			}
+			w.run(w.plan(plan.Options{}), nil)
+			w.files["d/share/a"] += "#"
+		}, plan.Options{}, "rebuild tools:1: files of the build context changed\n" + rest},
+		{"parent", func(w *world) { w.files["d/Containerfile.zig"] = "FROM go:1\n" }, plan.Options{}, "rebuild zig:1: Containerfile changed; parent go:1 is new\n"},
 		{"argument", func(w *world) { w.config = strings.Replace(w.config, "0.14", "0.15", 1) }, plan.Options{}, "rebuild go:1: argument V: 0.14 → 0.15\n" + below},
 		{"argument gone", func(w *world) { w.config = strings.Replace(w.config, `args: {V: "0.14"}`, "", 1) }, plan.Options{}, "rebuild go:1: argument V is gone\n" + below},
 		{"argument new", func(w *world) {
@@ -100,6 +116,14 @@ func TestReasons(t *testing.T) {
 			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "RUN more" }, plan.Options{},
 			"build go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"files of a parent of one without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/build.sh"] += "#" }, plan.Options{},
+			"rebuild tools:1: build.sh changed\nbuild go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
+				"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
+		{"labels of an older form on a child of one without its tag", func(w *world) {
+			w.untag("docker.io/library/go:1")
+			label(w, "godx:1", hierarchy.LabelInputs, "{}")
+		}, plan.Options{}, "build go:1: image is not in the store\nrebuild godx:1: its labels do not say what it was built from; parent go is rebuilt\n" +
+			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"parent built by somebody else", func(w *world) { w.store.Images[2].ID = "sha256:new" }, plan.Options{}, strings.Replace(below, "is rebuilt\n", "was built anew\n", 1)},
 		{"base, not asked for", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{}, ""},
 		{"base", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{Refresh: true},
@@ -110,10 +134,29 @@ func TestReasons(t *testing.T) {
 			"rebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → abcdef123456\n" + rest},
 		{"base built by hand", func(w *world) { base(w).ID, base(w).Digests = "sha256:1234567890abcdef", nil }, plan.Options{},
 			"rebuild tools:1: base ghcr.io/x/base:1 changed: ID → 1234567890ab\n" + rest},
+		{"base under another name of its registry", func(w *world) { base(w).Digests = []string{"ghcr.io/x/base@sha256:abcdef1234567890"} }, plan.Options{}, ""},
+		{"base of the same digest for another platform", func(w *world) { base(w).ID = "sha256:1234567890abcdef" }, plan.Options{},
+			"rebuild tools:1: base ghcr.io/x/base:1 changed: ID → 1234567890ab\n" + rest},
+		{"base of a parent without its tag", func(w *world) {
+			w.untag("docker.io/library/tools:1")
+			w.registry["ghcr.io/x/base:1"] = sum("new")
+		}, plan.Options{Refresh: true}, "pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nbuild tools:1: tag is missing; base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
+		{"base of a foreign parent", func(w *world) {
+			label(w, "tools:1", hierarchy.LabelImage, "other:1")
+			w.registry["ghcr.io/x/base:1"] = sum("new")
+		}, plan.Options{Refresh: true}, "pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrefuse tools:1: foreign image holds this name\n" +
+			"rebuild go:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + below + "rebuild zig:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n"},
+		{"base removed and moved", func(w *world) { w.store.Images = w.store.Images[1:]; w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{Refresh: true},
+			"pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
 		{"base removed", func(w *world) { w.untag("ghcr.io/x/base:1"); w.store.Images = w.store.Images[1:] }, plan.Options{}, ""},
 		{"base removed and needed", func(w *world) { w.store.Images = w.store.Images[1:]; w.files["d/build.sh"] += "#" }, plan.Options{},
 			"pull ghcr.io/x/base:1: base is not in the store; the same one again, 5e1a7b63c0e6\nrebuild tools:1: build.sh changed\n" + rest},
 		{"lock", func(w *world) { w.pins["ghcr.io/x/base:1"] = sum("base") }, plan.Options{}, ""},
+		{"lock of a base that is gone", func(w *world) { w.pins["ghcr.io/x/base:1"] = sum("base"); w.store.Images = w.store.Images[1:] }, plan.Options{}, ""},
+		{"lock of a base that had no digest", func(w *world) {
+			label(w, "tools:1", hierarchy.LabelInputs, strings.Replace(w.inputs("tools:1"), sum("base"), "", 1))
+			w.pins["ghcr.io/x/base:1"] = sum("new")
+		}, plan.Options{}, "pull ghcr.io/x/base:1: base is not in the store; locked to 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 changed\n" + rest},
 		{"lock of another", func(w *world) { w.pins["ghcr.io/x/base:1"] = sum("new") }, plan.Options{},
 			"pull ghcr.io/x/base:1: base is not in the store; locked to 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
 		{"override", func(w *world) { w.head = "bases: {\"ghcr.io/x/base:1\": localhost/my:2}\n" }, plan.Options{},
@@ -121,17 +164,34 @@ func TestReasons(t *testing.T) {
 		{"force", func(*world) {}, plan.Options{Force: true}, "rebuild tools:1: forced\nrebuild go:1: forced; parent tools is rebuilt\nrebuild godx:1: forced; parent go is rebuilt\n" +
 			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: forced; parent tools is rebuilt\n"},
 		{"foreign image", func(w *world) { label(w, "zig:1", hierarchy.LabelImage, "tools:1") }, plan.Options{}, "refuse zig:1: foreign image holds this name\n"},
+		{"foreign image of a box", func(w *world) {
+			w.store.Images[3].ID, w.store.Images[3].Content = "sha256:other", "other"
+			label(w, "godx:1", hierarchy.LabelImage, "other:1")
+		}, plan.Options{}, "refuse godx:1: foreign image holds this name\n"},
+		{"foreign image between", func(w *world) {
+			label(w, "go:1", hierarchy.LabelImage, "other:1")
+			w.files["d/Containerfile.tools"] += "RUN more"
+		}, plan.Options{},
+			"rebuild tools:1: Containerfile changed\nrefuse go:1: foreign image holds this name\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
 		{"box of an older image", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "old" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an image that is gone, and nobody asked about this one", func(w *world) {
+			w.store.Boxes[0].ImageID, w.store.Boxes[0].Content, w.store.Images[3].Content = "sha256:old", "", ""
+		}, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of the same layers", func(w *world) { w.store.Boxes[0].ImageID = "sha256:old" }, plan.Options{}, ""},
 		{"box without its launcher", func(w *world) { w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"} }, plan.Options{}, "export gobox: missing: /home/u/.local/bin/go\n"},
+		{"other box without its launcher", func(w *world) {
+			w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"}
+			w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1)
+		}, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"foreign box", func(w *world) { w.store.Boxes[0].Labels = map[string]string{"manager": "distrobox"} }, plan.Options{}, "refuse gobox: a box of this name was not made by ocisi\n"},
 		{"box left aside", func(w *world) {
 			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", Labels: w.store.Boxes[0].Labels})
 		}, plan.Options{}, "recreate gobox: an earlier run was stopped: gobox.ocisi-old is left of it\n"},
+		{"only a box left aside", func(w *world) { w.store.Boxes[0].Name = "gobox.ocisi-old" }, plan.Options{}, "recreate gobox: an earlier run was stopped: gobox.ocisi-old is left of it\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := small(t)
@@ -163,6 +223,7 @@ func TestKept(t *testing.T) {
 		want   string
 	}{
 		{"not asked", func(*world) {}, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"asked about others", func(*world) {}, map[plan.Target]plan.Remote{}, "keep ghcr.io/x/base:1: base is in the store"},
 		{"asked", func(*world) {}, map[plan.Target]plan.Remote{target: {Digest: sum("base")}}, "keep ghcr.io/x/base:1: its registry has the same one"},
 		{"offline", func(*world) {}, map[plan.Target]plan.Remote{target: {Err: errors.New("no route to host")}}, "keep ghcr.io/x/base:1: unknown, kept: no route to host"},
 		{"locked", func(w *world) { w.pins[target.Name] = sum("base") }, nil, "keep ghcr.io/x/base:1: locked to " + short(sum("base"))},
@@ -170,6 +231,8 @@ func TestKept(t *testing.T) {
 			"keep ghcr.io/x/base:1: locked to " + short(sum("base")) + "; its registry has " + short(sum("new"))},
 		{"base removed", func(w *world) { w.store.Images = w.store.Images[1:] }, nil, "skip ghcr.io/x/base:1: base is not in the store, and nothing is to be built from it"},
 		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, nil, "skip go:1: tag is missing, and not missed: godx has its layers"},
+		{"tag of a parent's parent", func(w *world) { w.untag("docker.io/library/tools:1"); w.untag("docker.io/library/go:1") }, nil,
+			"skip tools:1: tag is missing, and not missed: godx has its layers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := small(t)

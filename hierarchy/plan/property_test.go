@@ -173,7 +173,9 @@ func TestMaxAge(t *testing.T) {
 	w.image("leaf", "FROM old:1\n", "assemble: true")
 	w.image("other", "FROM base:1\n")
 	w.run(w.plan(plan.Options{}), nil)
-	w.now = w.now.Add(49 * time.Hour)
+	w.now = w.now.Add(48 * time.Hour)
+	w.settled(plan.Options{Refresh: true}, "two days, to the second")
+	w.now = w.now.Add(time.Hour)
 	w.settled(plan.Options{}, "two days, without a refresh")
 	p := w.plan(plan.Options{Refresh: true})
 	want := "rebuild old:1: older than 2 days\nrebuild leaf:1: parent old is rebuilt\nrecreate leaf: image leaf is rebuilt; kept if its layers come out the same\n"
