@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -16,15 +17,17 @@ import (
 // TestMain puts ocisi and fakes of what it runs on the scripts' PATH.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"ocisi":     asAl,
-		"docker":    func() {},
-		"podman":    enginetest.Podman,
-		"distrobox": enginetest.Distrobox,
+		"ocisi":      asAl,
+		"docker":     func() {},
+		"docker-cli": enginetest.Docker, // what somebody types behind ocisi's back
+		"podman":     enginetest.Podman,
+		"distrobox":  enginetest.Distrobox,
 	})
 }
 
-// asAl is ocisi for the user al, whoever runs the tests, and with a terminal
-// when the script says so: input then comes from the script's stdin.
+// asAl is ocisi for the user al, whoever runs the tests, with a terminal when
+// the script says so (input then comes from the script's stdin), and as much
+// later as it says.
 func asAl() {
 	env := cli.System()
 	env.User, env.UID, env.GID = "al", 1000, 1000
@@ -34,6 +37,9 @@ func asAl() {
 	env.Terminal = os.Getenv("TEST_TERMINAL") != ""
 	if os.Getenv("TEST_ROOT") != "" {
 		env.UID = 0
+	}
+	if later, err := time.ParseDuration(os.Getenv("TEST_LATER")); err == nil {
+		env.Now = func() time.Time { return time.Now().Add(later) }
 	}
 	os.Exit(run(env))
 }

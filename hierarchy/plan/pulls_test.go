@@ -11,18 +11,18 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-// behind is a world in which one image is still built from the older of two
-// bases: a ← base:1 (old), b ← base:1 (new) with c built from it, and mid ←
-// base:1 (old), whose name is gone, with a child that has its layers.
+// behind is a world in which two images are still built from the older of two
+// bases: a ← base:1 (old), mid ← base:1 (old), whose name is gone, with a child
+// that has its layers, and b ← base:1 (new) with c built from it.
 func behind(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.registry["ghcr.io/x/base:1"] = sum("old")
 	w.image("a", "FROM ghcr.io/x/base:1\n")
-	w.image("b", "FROM ghcr.io/x/base:1\n")
-	w.image("c", "FROM b:1\n")
 	w.image("mid", "FROM ghcr.io/x/base:1\n")
 	w.image("child", "FROM mid:1\n")
+	w.image("b", "FROM ghcr.io/x/base:1\n")
+	w.image("c", "FROM b:1\n")
 	w.run(w.plan(plan.Options{}), nil)
 	w.registry["ghcr.io/x/base:1"] = sum("new")
 	w.run(w.plan(plan.Options{Refresh: true}), func(s plan.Step) bool { return s.Name == "a:1" || s.Name == "mid:1" })
