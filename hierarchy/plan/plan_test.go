@@ -175,6 +175,7 @@ func TestReasons(t *testing.T) {
 			"rebuild tools:1: Containerfile changed\nrefuse go:1: foreign image holds this name\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
+		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},
 		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
 		{"box of an older image", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "old" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "" }, plan.Options{}, "recreate gobox: box runs an older image\n"},

@@ -1,0 +1,98 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+// orphans are the steps of a clean, with what they need.
+func orphans(w *world, file string, boxless bool) string {
+	p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, file, boxless)
+	return strings.ReplaceAll(text(p), " docker", "")
+}
+
+func TestClean(t *testing.T) {
+	// The sizes grow from parent to child, whatever the engine's order.
+	sized := func(t *testing.T) *world {
+		w := small(t)
+		for i := range w.store.Images {
+			w.store.Images[i].Size = int64(i)
+		}
+		return w
+	}
+	disable := func(w *world) { w.config = strings.ReplaceAll(w.config, "enabled: true", "enabled: false") }
+	const all = "remove box gobox\nremove image zig:1 <box gobox\nremove image godx:1 <box gobox\nremove image go:1 <box gobox <image godx:1\nremove image tools:1 <box gobox <image go:1 <image zig:1\n"
+	for _, c := range []struct {
+		name    string
+		change  func(w *world)
+		boxless bool
+		want    string
+	}{
+		{"nothing", func(*world) {}, false, ""},
+		{"boxless", func(*world) {}, true, "remove image zig:1\nremove image go:1\nremove image tools:1 <image go:1 <image zig:1\n"},
+		{"all", disable, false, all},
+		{"a box left aside", func(w *world) {
+			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", Labels: w.store.Boxes[0].Labels})
+		}, false, ""},
+		{"a box left aside, too", func(w *world) { disable(w); w.store.Boxes[0].Name = "gobox.ocisi-old" }, false, strings.ReplaceAll(all, "gobox", "gobox.ocisi-old")},
+		{"of another config", func(w *world) {
+			disable(w)
+			for i, im := range w.store.Images[1:] {
+				w.store.Images[i+1].Labels = maps.Clone(im.Labels)
+				w.store.Images[i+1].Labels[hierarchy.LabelConfig] = "/other.yaml"
+			}
+			w.store.Boxes[0].Labels[hierarchy.LabelConfig] = "/other.yaml"
+		}, false, ""},
+		{"of somebody else", func(w *world) {
+			disable(w)
+			w.store.Images = []hierarchy.StoredImage{{ID: "sha256:1", Refs: []string{"docker.io/library/mine:1"}, Labels: w.store.Images[1].Labels}}
+			w.store.Boxes[0].Labels = map[string]string{"manager": "distrobox", hierarchy.LabelConfig: "/c/ocisi.yaml"}
+		}, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := sized(t)
+			c.change(w)
+			if got := orphans(w, "/c/ocisi.yaml", c.boxless); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// Labels may name any parent: a step needs only those before it.
+func TestCleanOfStrangeLabels(t *testing.T) {
+	store := hierarchy.Store{Manager: hierarchy.Podman}
+	for i := range 4 {
+		store.Images = append(store.Images, hierarchy.StoredImage{
+			ID: fmt.Sprint(i), Refs: []string{fmt.Sprintf("localhost/im%d:1", i)}, Size: int64(10 * i),
+			Labels: map[string]string{hierarchy.LabelImage: fmt.Sprintf("im%d:1", i), hierarchy.LabelParent: fmt.Sprintf("im%d:1", (i+1)%4)},
+		})
+	}
+	store.Boxes = []hierarchy.StoredBox{{Name: "b", Labels: map[string]string{hierarchy.LabelBox: "b"}}}
+	p := plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, "", false)
+	var done []plan.Target
+	for _, s := range p.Steps {
+		for _, need := range s.Needs {
+			if !slices.Contains(done, need) {
+				t.Errorf("%s needs %s, which comes later", s.Name, need.Name)
+			}
+		}
+		done = append(done, s.Target)
+	}
+	if len(done) != 5 {
+		t.Errorf("%d steps", len(done))
+	}
+}
+
+// A plan of nothing is a list in JSON.
+func TestNothing(t *testing.T) {
+	if p := plan.New(&hierarchy.Graph{}, nil, plan.Options{}); p.Steps == nil || p.Changes() != 0 {
+		t.Errorf("%+v", p)
+	}
+}
