@@ -192,12 +192,12 @@ func TestCancel(t *testing.T) {
 
 func TestKeepRefuseRemove(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		keep, refuse, remove := image("keep"), boxOf("refuse"), image("old")
-		keep.Action, refuse.Action, remove.Action = plan.Keep, plan.Refuse, plan.Remove
+		keep, skip, refuse, remove := image("keep"), image("skip"), boxOf("refuse"), image("old")
+		keep.Action, skip.Action, refuse.Action, remove.Action = plan.Keep, plan.Skip, plan.Refuse, plan.Remove
 		refuse.Needs = nil
 		w := &worker{}
-		got, _ := run(t, plan.Plan{Steps: []plan.Step{keep, refuse, remove}}, w, apply.Options{Jobs: 4})
-		want := []string{"image keep done keep", "box refuse failed refuse", "image old done remove"}
+		got, _ := run(t, plan.Plan{Steps: []plan.Step{keep, skip, refuse, remove}}, w, apply.Options{Jobs: 4})
+		want := []string{"image keep done keep", "image skip done skip", "box refuse failed refuse", "image old done remove"}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
