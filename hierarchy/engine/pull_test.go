@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
 // loginsOf is a keychain by repository; of others, it has nobody's.
@@ -56,5 +59,37 @@ func TestCredentials(t *testing.T) {
 	cancel()
 	if _, err := e.credentials(ctx, "alpine"); !errors.Is(err, context.Canceled) {
 		t.Errorf("a question that nobody waits for: %v", err)
+	}
+}
+
+func TestPullMessages(t *testing.T) {
+	t.Parallel()
+	for stream, want := range map[string]string{
+		`{"status":"Pulling from x","id":"1"}{"status":"Downloading","id":"a","progress":"[=> ]"}{"status":"Status: done"}`: "1: Pulling from x|Status: done|<nil>",
+		`{"errorDetail":{"message":"denied"},"error":"denied, in short"}`:                                                   "denied",
+		`{"status":"Waiting","id":"a"}{"error":"denied"}`:                                                                   "a: Waiting|denied",
+		`{"status":`: "reading the engine's answer: unexpected EOF",
+	} {
+		var said strings.Builder
+		err := pullMessages(strings.NewReader(stream), func(p hierarchy.Progress) { said.WriteString(p.Log + "|") })
+		if got := said.String() + fmt.Sprint(err); got != want {
+			t.Errorf("%s: %s, want %s", stream, got, want)
+		}
+	}
+}
+
+// A registry that has no such manifest says so in one of two ways; that it does
+// not answer is something else.
+func TestIsGone(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]bool{
+		"manifest for x not found: manifest unknown: manifest unknown":                      true,
+		"failed to resolve reference \"ghcr.io/x@sha256:1\": ghcr.io/x@sha256:1: not found": true,
+		"dial tcp: lookup ghcr.io: no such host":                                            false,
+		"credential helper not found in $PATH":                                              false,
+	} {
+		if got := isGone(errors.New(said)); got != want {
+			t.Errorf("%s: %v", said, got)
+		}
 	}
 }
