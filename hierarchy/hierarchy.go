@@ -52,6 +52,10 @@ const (
 	LabelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
+// Aside ends the name of a box that waits for its successor to work. A run that
+// was killed leaves it there.
+const Aside = ".ocisi-old"
+
 // Key identifies an image: two stores may hold the same reference.
 type Key struct {
 	Manager Manager
@@ -148,6 +152,7 @@ type Store struct {
 	Boxes       []StoredBox
 	RootBoxes   []StoredBox // of root's podman, as far as they are wanted
 	RootUnknown bool        // nobody could look at root's podman
+	Others      []string    // names of containers that are no boxes
 }
 
 // StoredImage is an image in an engine's store.

@@ -88,6 +88,7 @@ func (e *BlockedError) Error() string { return fmt.Sprintf("%s %s failed", e.By.
 type RefusedError struct {
 	Target plan.Target
 	Reason string
+	Owner  string // the config that made it; "" when ocisi did not
 }
 
 func (e *RefusedError) Error() string { return e.Reason }
@@ -152,7 +153,7 @@ func (r *run) step(ctx context.Context, s plan.Step) Result {
 		return r.end(res, Done, nil)
 	}
 	if s.Action == plan.Refuse {
-		return r.end(res, Failed, &RefusedError{Target: s.Target, Reason: s.Reason})
+		return r.end(res, Failed, &RefusedError{Target: s.Target, Reason: s.Reason, Owner: s.Owner})
 	}
 	release, err := r.places(ctx, s)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // aside ends the name of a box that waits for its successor to work.
-const aside = ".ocisi-old"
+const aside = hierarchy.Aside
 
 // job is one box being made.
 type job struct {

@@ -21,8 +21,8 @@ import (
 // containers.
 const boxLabel = "manager"
 
-// Observe returns what the store holds: images that have a name, and every
-// container that distrobox or ocisi made. Of images, it looks for those that
+// Observe returns what the store holds: images that have a name, every container
+// that distrobox or ocisi made, and the names of the others. Of images, it looks for those that
 // hold a wanted name, which is a full one with a tag or a digest; nil wants them
 // all, which takes an engine with many images long. Names in the answer are full
 // ones.
@@ -36,7 +36,7 @@ func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store,
 		return err
 	})
 	eg.Go(func() (err error) {
-		s.Boxes, err = e.boxes(ctx)
+		s.Boxes, s.Others, err = e.containers(ctx)
 		return err
 	})
 	if err := eg.Wait(); err != nil {
@@ -195,20 +195,22 @@ func fullID(id string) string {
 	return "sha256:" + id
 }
 
-func (e *Engine) boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
+// containers returns the boxes, and the names of all other containers.
+func (e *Engine) containers(ctx context.Context) (boxes []hierarchy.StoredBox, others []string, err error) {
 	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true})
 	if err != nil {
-		return nil, inWords(ctx, err)
+		return nil, nil, inWords(ctx, err)
 	}
-	var boxes []hierarchy.StoredBox
 	for _, c := range list {
 		if c.Labels[boxLabel] == "distrobox" || isOwn(c.Labels) {
 			boxes = append(boxes, hierarchy.StoredBox{
 				ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running",
 			})
+		} else {
+			others = append(others, containerName(c))
 		}
 	}
-	return boxes, nil
+	return boxes, others, nil
 }
 
 // isOwn reports whether ocisi made a container. Only the labels of boxes tell:

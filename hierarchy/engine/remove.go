@@ -14,6 +14,7 @@ import (
 
 // InUseError says that an image was not removed because containers use it.
 type InUseError struct {
+	Manager    hierarchy.Manager
 	Ref        string
 	Containers []string // their names
 	Err        error    // in the engine's words
@@ -53,7 +54,7 @@ func (e *Engine) remove(ctx context.Context, name string) error {
 	err = inWords(ctx, err)
 	// Not every version tells this refusal by its status; the containers do.
 	if users := e.usersOf(ctx, name); len(users) > 0 {
-		return &InUseError{Ref: name, Containers: users, Err: err}
+		return &InUseError{Manager: e.manager, Ref: name, Containers: users, Err: err}
 	}
 	return fmt.Errorf("removing %s: %w", name, err)
 }

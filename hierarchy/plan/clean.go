@@ -36,10 +36,11 @@ func Clean(g *hierarchy.Graph, stores Stores, file string, boxless bool) Plan {
 func cleanBoxes(store hierarchy.Store, wanted map[Target]string, file string) []Step {
 	var steps []Step
 	for _, b := range store.Boxes {
-		// The label has the box's own name, also while it waits aside under another
-		// for its successor; a run that was killed leaves it there.
+		// A label is inherited by clones of a box, and stays when it is renamed: both
+		// are the user's.
 		name := b.Labels[hierarchy.LabelBox]
-		if name != "" && b.Labels[hierarchy.LabelConfig] == file && wanted[Target{Box, store.Manager, name}] == "" {
+		ours := name != "" && (b.Name == name || b.Name == name+hierarchy.Aside)
+		if ours && b.Labels[hierarchy.LabelConfig] == file && wanted[Target{Box, store.Manager, name}] == "" {
 			steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: "box is not in the config or disabled"})
 		}
 	}

@@ -73,6 +73,10 @@ func changedFiles(made, want map[string]string) string {
 	switch {
 	case len(names) == 0 || len(made) == 0 && len(want) != len(names) || len(names) > 3:
 		return "files of the build context changed"
+	case len(names) == 1 && made[names[0]] == "":
+		return names[0] + " is new"
+	case len(names) == 1 && want[names[0]] == "":
+		return names[0] + " is gone"
 	case len(names) == 1:
 		return names[0] + " changed"
 	}
@@ -86,10 +90,14 @@ func (d *decider) changedParent(im *decision, ref string) string {
 		return "parent " + ref + " is new"
 	}
 	at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: ref}]
+	if ok && d.images[at].foreign {
+		return "" // the parent's own step says so, and this one waits for it
+	}
 	if ok && d.images[at].present && d.images[at].stored.ID != made.ID {
 		return "parent " + name + " was built anew"
 	}
 	if ok && !d.images[at].present && want.Fingerprint != made.Fingerprint {
+		d.mark(at, "it or its parents changed since "+im.Name+" was built")
 		return "parent " + name + " has changed"
 	}
 	return ""

@@ -25,7 +25,8 @@ type decision struct {
 	hierarchy.Image
 	stored   hierarchy.StoredImage
 	present  bool // under its name
-	foreign  bool // not made by ocisi
+	foreign  bool // not made by ocisi, or by another config in another way
+	owner    string
 	made     hierarchy.Inputs
 	known    bool // made is
 	children []int
@@ -47,6 +48,7 @@ type base struct {
 	remote  Remote
 	asked   bool
 	pulled  bool
+	local   bool  // never pulled, so that no registry is asked
 	users   []int // images that are built from it, or whose parents are
 }
 
@@ -136,6 +138,7 @@ func (d *decider) addBase(m hierarchy.Manager, need hierarchy.Need) {
 	b.stored, b.present = d.stores[m].image(hierarchy.FullRef(need.Pinned()), m.StoreRef(need.Pinned()))
 	b.now = hierarchy.Base{ID: b.stored.ID, Digest: cmp.Or(b.pin, b.stored.Digest(b.name))}
 	b.remote, b.asked = d.options.Remote[t]
+	b.local = d.options.Remote != nil && b.present && b.now.Digest == ""
 	d.bases[t] = b
 }
 
@@ -179,7 +182,30 @@ func (d *decider) decide() {
 	for len(d.queue) > 0 {
 		i := d.queue[0]
 		d.queue = d.queue[1:]
-		d.follow(i)
+		if d.disown(i); d.images[i].build {
+			d.follow(i)
+		}
+	}
+}
+
+// other returns the config that something bears the label of, when that is
+// another one than this and still there.
+func (d *decider) other(labels map[string]string) string {
+	config := labels[hierarchy.LabelConfig]
+	if config == "" || config == d.options.Config || d.options.Exists == nil || !d.options.Exists(config) {
+		return ""
+	}
+	return config
+}
+
+// disown leaves an image that is to be built to the other config that made it:
+// the two would build it in turns. While both want the same, they share it.
+func (d *decider) disown(i int) {
+	im := &d.images[i]
+	if im.build && im.present {
+		if im.owner = d.other(im.stored.Labels); im.owner != "" {
+			im.foreign, im.build = true, false
+		}
 	}
 }
 

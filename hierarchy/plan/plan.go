@@ -53,6 +53,7 @@ type Step struct {
 	Pin    string   `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
 	Newer  bool     `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
 
+	Owner   string          `json:"owner,omitempty"`    // of what is refused: the config that made it; "" when ocisi did not
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile
 	Fresh   time.Time       `json:"-"`                  // of a build: when all its steps were last run; now, when zero
 	Wanted  hierarchy.Image `json:"-"`                  // the image to build, or to make the box from
@@ -75,6 +76,11 @@ type Options struct {
 	Refresh bool              // build anew what is older than its MaxAge
 	Force   bool              // build everything anew
 	Remote  map[Target]Remote // what registries say of bases; nil: nobody asked
+
+	// Config is the path of the config, and Exists reports whether another one is
+	// still there: what that one made is left to it. Nil: none is.
+	Config string
+	Exists func(config string) bool
 }
 
 // Remote is what a registry says of a base.
@@ -88,7 +94,8 @@ type Remote struct {
 // when what it is built from has changed, or is about to; a base is pulled when
 // something is to be built from it, or when its registry has another one; a box
 // is made when its image or its spec has changed. What is there under a wanted
-// name and was not made by ocisi is refused.
+// name and was not made by ocisi is refused, and so is what another config made
+// and would make otherwise.
 //
 // The plan depends on the arguments alone, and the same ones give the same plan.
 func New(g *hierarchy.Graph, stores Stores, o Options) Plan {

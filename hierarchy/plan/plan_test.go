@@ -84,8 +84,8 @@ func TestReasons(t *testing.T) {
 		{"unrelated file", func(w *world) { w.files["d/README"] = "#" }, plan.Options{}, ""},
 		{"a file", func(w *world) { w.files["d/build.sh"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh changed\n" + rest},
 		{"two files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#" }, plan.Options{}, "rebuild tools:1: build.sh and share/a changed\n" + rest},
-		{"a file less", func(w *world) { delete(w.files, "d/share/a") }, plan.Options{}, "rebuild tools:1: share/a changed\n" + rest},
-		{"a file more", func(w *world) { w.files["d/share/c"] = "c" }, plan.Options{}, "rebuild tools:1: share/c changed\n" + rest},
+		{"a file less", func(w *world) { delete(w.files, "d/share/a") }, plan.Options{}, "rebuild tools:1: share/a is gone\n" + rest},
+		{"a file more", func(w *world) { w.files["d/share/c"] = "c" }, plan.Options{}, "rebuild tools:1: share/c is new\n" + rest},
 		{"three files", func(w *world) { w.files["d/build.sh"] += "#"; w.files["d/share/a"] += "#"; w.files["d/share/c"] = "c" }, plan.Options{},
 			"rebuild tools:1: build.sh, share/a and share/c changed\n" + rest},
 		{"four files", func(w *world) {
@@ -115,9 +115,9 @@ func TestReasons(t *testing.T) {
 		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "RUN more" }, plan.Options{},
 			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "RUN more" }, plan.Options{},
-			"build go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+			"build go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"files of a parent of one without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/build.sh"] += "#" }, plan.Options{},
-			"rebuild tools:1: build.sh changed\nbuild go:1: tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
+			"rebuild tools:1: build.sh changed\nbuild go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
 				"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"labels of an older form on a child of one without its tag", func(w *world) {
 			w.untag("docker.io/library/go:1")
@@ -213,6 +213,68 @@ func (w *world) inputs(ref string) string {
 }
 
 func short(digest string) string { return strings.TrimPrefix(digest, "sha256:")[:12] }
+
+// What bears the label of another config is left to that one, as long as the
+// config is there and wants something else.
+func TestOtherConfigs(t *testing.T) {
+	const other = "/other.yaml"
+	p := func(w *world, exists bool) string {
+		return reasons(plan.New(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.Options{
+			Now: w.now, Config: "/c/ocisi.yaml", Exists: func(config string) bool { return config == other && exists },
+		}))
+	}
+	w := small(t)
+	if got := p(w, true); got != "" {
+		t.Errorf("got\n%s", got)
+	}
+	zig, _ := w.store.Image("docker.io/library/zig:1")
+	zig.Labels[hierarchy.LabelConfig] = other
+	w.store.Boxes[0].Labels[hierarchy.LabelConfig] = other
+	if got := p(w, true); got != "" {
+		t.Errorf("both want the same, and yet:\n%s", got)
+	}
+	w.files["d/Containerfile.zig"] += "RUN more"
+	w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1)
+	if got, want := p(w, true), "recreate"; strings.Contains(got, want) ||
+		got != "refuse gobox: a box of /other.yaml has this name\nrefuse zig:1: an image of /other.yaml holds this name\n" {
+		t.Errorf("got\n%s", got)
+	}
+	if got, want := p(w, false), "recreate gobox: box spec changed: hostname\nrebuild zig:1: Containerfile changed\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	// What is built from it waits, and is not built for its sake.
+	tools, _ := w.store.Image("docker.io/library/tools:1")
+	tools.Labels[hierarchy.LabelConfig] = other
+	w.files["d/build.sh"] += "#"
+	if got := p(w, true); !strings.Contains(got, "refuse tools:1: ") || strings.Contains(got, "parent tools") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// Clones and renamed boxes have the label of the box that they were, and are
+// the user's.
+func TestClonesAreTheUsers(t *testing.T) {
+	w := small(t)
+	clone := w.store.Boxes[0]
+	clone.Name = "clone"
+	w.store.Boxes = append(w.store.Boxes, clone)
+	w.settled(plan.Options{}, "a clone")
+	w.store.Boxes = []hierarchy.StoredBox{clone}
+	if got := reasons(w.plan(plan.Options{})); got != "create gobox: box does not exist\n" {
+		t.Errorf("got\n%s", got)
+	}
+	clone.Name = "gobox"
+	clone.Labels = map[string]string{hierarchy.LabelBox: "another"}
+	w.store.Boxes = []hierarchy.StoredBox{clone}
+	if got := reasons(w.plan(plan.Options{})); got != "refuse gobox: a box of this name was not made by ocisi\n" {
+		t.Errorf("got\n%s", got)
+	}
+	w.store.Boxes = nil
+	w.store.Others = []string{"web", "gobox"}
+	if got := reasons(w.plan(plan.Options{})); got != "refuse gobox: a container of this name is no box\n" {
+		t.Errorf("got\n%s", got)
+	}
+}
 
 // What is kept says why, too.
 func TestKept(t *testing.T) {

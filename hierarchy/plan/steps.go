@@ -48,6 +48,8 @@ func (b *base) kept() string {
 		return "locked to " + short(b.pin)
 	case b.asked:
 		return "its registry has the same one"
+	case b.local:
+		return "base was built here, so no registry is asked"
 	}
 	return "base is in the store"
 }
@@ -55,6 +57,8 @@ func (b *base) kept() string {
 func (d *decider) imageStep(im *decision, needs []Target) Step {
 	s := Step{Target: Target{Image, im.Manager, im.Ref()}, Needs: needs, Wanted: im.Image}
 	switch {
+	case im.owner != "":
+		s.Action, s.Reason, s.Owner = Refuse, "an image of "+im.owner+" holds this name", im.owner
 	case im.foreign:
 		s.Action, s.Reason = Refuse, "foreign image holds this name"
 	case im.build:
@@ -97,6 +101,10 @@ func (im *decision) why() []string {
 	return out
 }
 
+// NoBox is the reason of a box that is refused because an ordinary container has
+// its name.
+const NoBox = "a container of this name is no box"
+
 func (d *decider) boxStep(im *decision) Step {
 	s := Step{
 		Target: Target{Box, im.Manager, im.Box.Name},
@@ -114,11 +122,16 @@ func (d *decider) boxStep(im *decision) Step {
 	}
 	old, found := boxes[im.Box.Name]
 	s.Action, s.Reason = compareBox(im, old, found)
-	// A run that was killed leaves a box aside, which the next one puts right.
-	for _, b := range boxes {
-		if b.Labels[hierarchy.LabelBox] == im.Box.Name && b.Name != im.Box.Name && (s.Action == Keep || s.Action == Create) {
-			s.Action, s.Reason = Recreate, "an earlier run was stopped: "+b.Name+" is left of it"
-		}
+	left, stopped := boxes[im.Box.Name+hierarchy.Aside]
+	switch {
+	case !found && slices.Contains(x.store.Others, im.Box.Name):
+		s.Action, s.Reason = Refuse, NoBox
+	case s.Action == Recreate && d.other(old.Labels) != "":
+		s.Owner = d.other(old.Labels)
+		s.Action, s.Reason = Refuse, "a box of "+s.Owner+" has this name"
+	case stopped && left.Labels[hierarchy.LabelBox] == im.Box.Name && (s.Action == Keep || s.Action == Create):
+		// The next run puts right what one leaves that was killed.
+		s.Action, s.Reason = Recreate, "an earlier run was stopped: "+left.Name+" is left of it"
 	}
 	return s
 }
@@ -127,7 +140,7 @@ func compareBox(im *decision, old hierarchy.StoredBox, found bool) (Action, stri
 	if !found {
 		return Create, "box does not exist"
 	}
-	if old.Labels[hierarchy.LabelBox] == "" {
+	if old.Labels[hierarchy.LabelBox] != old.Name {
 		return Refuse, "a box of this name was not made by ocisi"
 	}
 	var reasons []string

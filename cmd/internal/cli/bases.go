@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 
@@ -64,44 +65,70 @@ func (env Env) warnUnknown(remote map[plan.Target]plan.Remote) {
 	}
 }
 
-// lock gives the bases that the lock file does not have yet an entry, when there
-// is a lock file. It returns the stores, observed again when that has changed
-// what is wanted of them.
-func (r *processRun) lock(ctx context.Context, s *session, stores plan.Stores) (plan.Stores, error) {
-	missing := withDigest(r.wanted.Pin(r.loaded.lock), plan.Known(r.wanted, stores, true))
+// lockMissing gives the bases of a graph that a lock file does not have yet an
+// entry, when there is a lock file, and reports whether that has changed what is
+// wanted of the stores. A dry run does not write the file.
+func (s *session) lockMissing(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, lock *hierarchy.Lock, dryRun bool) (bool, error) {
+	missing := withDigest(g.Pin(lock), plan.Known(g, stores, true))
 	if len(missing) == 0 {
-		return stores, nil
+		return false, nil
 	}
-	digests, err := s.digests(ctx, r.wanted, stores, missing)
+	digests, err := s.digests(ctx, g, stores, missing)
 	if err != nil {
-		fmt.Fprintf(r.env.Stderr, "ocisi: warning: not locked: %v\n", err)
+		fmt.Fprintf(s.env.Stderr, "ocisi: warning: not locked: %v\n", err)
 	}
-	changes := r.loaded.lock.Update(digests)
+	changes := lock.Update(digests)
 	if len(changes) == 0 {
-		return stores, nil
+		return false, nil
 	}
-	for _, c := range changes {
-		fmt.Fprintf(r.env.Stdout, "locked %s to %s\n", hierarchy.FamiliarRef(c.Ref), c.New)
-	}
-	if !r.dryRun {
-		if err := bootstrap.WriteFile(r.loaded.lock.File, r.loaded.lock.Encode()); err != nil {
-			return nil, err
+	verb := "would lock"
+	if !dryRun {
+		verb = "locked"
+		if err := writeLock(lock); err != nil {
+			return false, err
 		}
 	}
-	r.wanted.Pin(r.loaded.lock)
-	return s.observe(ctx, r.all, r.orphans)
+	for _, c := range changes {
+		fmt.Fprintf(s.env.Stderr, "ocisi: %s %s to %s\n", verb, hierarchy.FamiliarRef(c.Ref), c.New)
+	}
+	g.Pin(lock)
+	return true, nil
+}
+
+// lockFileError says that the lock file cannot be written.
+type lockFileError struct {
+	file string
+	err  error
+}
+
+func (e *lockFileError) Error() string { return fmt.Sprintf("writing %s: %v", e.file, e.err) }
+func (e *lockFileError) Unwrap() error { return e.err }
+
+func writeLock(lock *hierarchy.Lock) error {
+	err := bootstrap.WriteFile(lock.File, lock.Encode())
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err // its path is that of a temporary file
+	}
+	if err != nil {
+		return &lockFileError{lock.File, err}
+	}
+	return nil
 }
 
 // withDigest returns those bases that can have a digest: an image that is in a
 // store and was never pulled has none, whatever its name.
 func withDigest(refs []string, known map[plan.Target]hierarchy.StoredImage) []string {
-	built := map[string]bool{}
+	built, pulled := map[string]bool{}, map[string]bool{}
 	for t, im := range known {
-		if im.ID != "" && im.Digest(t.Name) == "" {
+		switch {
+		case im.ID == "":
+		case im.Digest(t.Name) == "":
 			built[hierarchy.FullRef(t.Name)] = true
+		default:
+			pulled[hierarchy.FullRef(t.Name)] = true
 		}
 	}
-	return slices.DeleteFunc(refs, func(ref string) bool { return built[ref] })
+	return slices.DeleteFunc(slices.Clone(refs), func(ref string) bool { return built[ref] && !pulled[ref] })
 }
 
 // digests returns what bases are, to be locked: what a store holds, else what
@@ -116,7 +143,7 @@ func (s *session) digests(ctx context.Context, g *hierarchy.Graph, stores plan.S
 		h := registry.Have{Ref: ref}
 		digest := ""
 		for _, t := range sortedTargets(known) {
-			if im := known[t]; hierarchy.FullRef(t.Name) == ref && digest == "" {
+			if im := known[t]; hierarchy.FullRef(t.Name) == ref && digest == "" && im.Digest(t.Name) != "" {
 				h.ID, h.Digests, digest = im.ID, im.Digests, im.Digest(t.Name)
 			}
 		}

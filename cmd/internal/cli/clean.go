@@ -41,7 +41,7 @@ Nothing that ocisi did not make is touched. Homes are never removed.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.boxless, "boxless", false, "also remove images that no box is made from, as ocisictl did")
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
-	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before a box is removed")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes are removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be removed, and stop")
 	return cmd
 }
@@ -95,7 +95,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
-	if err := o.env.showPlan(p, freed); err != nil || o.dryRun {
+	if err := o.env.showPlan(p, freed, s.config); err != nil || o.dryRun {
 		return err
 	}
 	if yes, err := o.env.confirmRemoval(cmd, p, o.yes); err != nil || !yes {
@@ -124,7 +124,7 @@ func (env Env) confirmRemoval(cmd *cobra.Command, p plan.Plan, yes bool) (bool, 
 	if boxes == 0 || yes {
 		return true, nil
 	}
-	return env.ask(cmd, fmt.Sprintf("Remove %d of your boxes, with what is in them outside your home?", boxes))
+	return env.ask(cmd, fmt.Sprintf("Remove %s, with what is in there outside your home?", count(boxes, "box", "boxes")))
 }
 
 type pruneOptions struct{ yes, dryRun bool }

@@ -25,13 +25,14 @@ const (
 
 // Main runs ocisi with arguments and returns its exit status.
 func Main(ctx context.Context, env Env, args []string) int {
-	cmd := newRoot(env)
+	g := &globals{}
+	cmd := newRoot(env, g)
 	cmd.SetArgs(args)
 	cmd.SetIn(env.Stdin)
 	cmd.SetOut(env.Stdout)
 	cmd.SetErr(env.Stderr)
 	err := cmd.ExecuteContext(ctx)
-	return report(ctx, env, err)
+	return report(ctx, env, env.configPath(g.file), err)
 }
 
 // globals are the flags that every verb has.
@@ -40,8 +41,7 @@ type globals struct {
 	verbose bool
 }
 
-func newRoot(env Env) *cobra.Command {
-	g := &globals{}
+func newRoot(env Env, g *globals) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "ocisi",
 		Short: "One hierarchy of OCI images for distroboxes and dev containers",

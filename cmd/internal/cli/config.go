@@ -55,6 +55,12 @@ func (env Env) exists(path string) bool {
 	return err == nil
 }
 
+// mayExist reports whether a file is there, or is where one may not look.
+func (env Env) mayExist(path string) bool {
+	_, err := fs.Stat(env.Files, strings.TrimPrefix(path, "/"))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 func (env Env) readFile(path string) ([]byte, error) {
 	data, err := fs.ReadFile(env.Files, strings.TrimPrefix(path, "/"))
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {

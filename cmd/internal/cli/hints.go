@@ -17,7 +17,7 @@ import (
 
 // report shows a verb's error with what to do about it, and returns the exit
 // status.
-func report(ctx context.Context, env Env, err error) int {
+func report(ctx context.Context, env Env, config string, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -26,7 +26,7 @@ func report(ctx context.Context, env Env, err error) int {
 	}
 	if !errors.Is(err, errFailed) {
 		fmt.Fprintf(env.Stderr, "ocisi: %v\n", err)
-		if h := hint(err); h != "" {
+		if h := hint(err, env.self(config)); h != "" {
 			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
 		}
 	} else if ctx.Err() != nil {
@@ -57,8 +57,17 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// hint returns a command to type, or "".
-func hint(err error) string {
+// self is how ocisi is typed for a config: with -f, unless it is the default one.
+func (env Env) self(config string) string {
+	cmd := process.Cmd{Name: "ocisi"}
+	if config != env.configPath("") {
+		cmd.Args = []string{"-f", config}
+	}
+	return cmd.String()
+}
+
+// hint returns a command to type, or ""; self is how ocisi is typed.
+func hint(err error, self string) string {
 	if e, ok := errors.AsType[*usageError](err); ok && e.cmd != nil {
 		return fmt.Sprintf("'%s --help' shows what there is", e.cmd.CommandPath())
 	}
@@ -69,32 +78,32 @@ func hint(err error) string {
 		return fmt.Sprintf("install %s; 'ocisi doctor' shows what else is missing", e.Name)
 	}
 	if e, ok := errors.AsType[*engine.InUseError](err); ok && len(e.Containers) > 0 {
-		return "remove what uses it first, if you do not need it: distrobox rm " + e.Containers[0]
+		return fmt.Sprintf("remove what uses it first, if you do not need it: %s rm %s", e.Manager, e.Containers[0])
 	}
 	if e, ok := errors.AsType[*lockedError](err); ok {
 		return fmt.Sprintf("wait for it to end, or look at it: ps -fp %d", e.pid)
 	}
-	return hintForStep(err)
+	return hintForStep(err, self)
 }
 
-func hintForStep(err error) string {
-	if e, ok := errors.AsType[*apply.RefusedError](err); ok && e.Target.Kind == plan.Box {
-		return fmt.Sprintf("keep it by naming yours otherwise (distrobox: NAME), or remove it: DBX_CONTAINER_MANAGER=%s distrobox rm %s", e.Target.Manager, e.Target.Name)
-	}
-	if e, ok := errors.AsType[*apply.RefusedError](err); ok && e.Target.Kind == plan.Image {
-		return keepForeign(e.Target)
+func hintForStep(err error, self string) string {
+	if e, ok := errors.AsType[*apply.RefusedError](err); ok {
+		return refusedHint(e)
 	}
 	if e, ok := errors.AsType[*unknownBaseError](err); ok {
 		return "known bases: " + strings.Join(e.known, ", ")
 	}
 	if e, ok := errors.AsType[*engine.GoneError](err); ok {
-		return "move the lock to what the registry has now: ocisi lock --update " + e.Ref
+		return "move the lock to what the registry has now: " + self + " lock --update " + e.Ref
+	}
+	if e, ok := errors.AsType[*lockFileError](err); ok {
+		return "make the folder writable, or delete " + e.file + " to do without a lock"
 	}
 	if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
-		return "'ocisi list --all' shows the names"
+		return "'" + self + " list --all' shows the names"
 	}
 	if e, ok := errors.AsType[*engine.MissingError](err); ok {
-		return "somebody removed it meanwhile; 'ocisi process' builds it again, then " + e.Ref
+		return "somebody removed it meanwhile; '" + self + " process' builds it again, then " + e.Ref
 	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
@@ -103,6 +112,18 @@ func hintForStep(err error) string {
 		return fmt.Sprintf("give your password once, then run ocisi again: %s -v", e.Program)
 	}
 	return ""
+}
+
+func refusedHint(e *apply.RefusedError) string {
+	switch {
+	case e.Owner != "":
+		return "give it another name in one of the two files, or delete " + e.Owner + " when nobody uses it any more"
+	case e.Target.Kind == plan.Image:
+		return keepForeign(e.Target)
+	case e.Reason == plan.NoBox:
+		return fmt.Sprintf("keep it by naming yours otherwise (distrobox: NAME), or remove it: %s rm %s", e.Target.Manager, e.Target.Name)
+	}
+	return fmt.Sprintf("keep it by naming yours otherwise (distrobox: NAME), or remove it: DBX_CONTAINER_MANAGER=%s distrobox rm %s", e.Target.Manager, e.Target.Name)
 }
 
 // keepForeign says how to get at a name without losing the image that has it.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/klmcwhirter/ocisi/bootstrap"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
@@ -130,16 +129,30 @@ func (o *lockOptions) move(ctx context.Context, l *baseLock, update []string) er
 	for _, ref := range l.file.Keep(l.bases) {
 		rows = append(rows, []string{hierarchy.FamiliarRef(ref), "-", "no longer a base"})
 	}
-	return errors.Join(o.write(l.file, rows), errors.Join(failed...))
+	for _, ref := range l.graph.Lockable() {
+		if !slices.Contains(l.bases, ref) {
+			fmt.Fprintf(o.env.Stderr, "ocisi: warning: base %s was built on this machine, so it has no digest to be locked to\n", hierarchy.FamiliarRef(ref))
+		}
+	}
+	err = errors.Join(failed...)
+	if len(rows) == 1 && err != nil {
+		return err
+	}
+	return errors.Join(o.write(l.file, rows), err)
 }
 
 func (o *lockOptions) write(lock *hierarchy.Lock, rows [][]string) error {
 	if len(rows) == 1 && o.env.exists(lock.File) {
-		_, err := fmt.Fprintf(o.env.Stdout, "nothing to do: %s has all %d bases\n", o.env.short(lock.File), len(lock.Bases))
+		_, err := fmt.Fprintf(o.env.Stdout, "nothing to do: %s has %s\n", o.env.short(lock.File), count(len(lock.Bases), "base", "bases"))
 		return err
 	}
-	if err := table(o.env.Stdout, rows); err != nil || o.dryRun {
-		return err
+	if len(rows) > 1 {
+		if err := table(o.env.Stdout, rows); err != nil {
+			return err
+		}
 	}
-	return bootstrap.WriteFile(lock.File, lock.Encode())
+	if o.dryRun {
+		return nil
+	}
+	return writeLock(lock)
 }

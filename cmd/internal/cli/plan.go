@@ -50,7 +50,7 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 	var p plan.Plan
 	var freed int64
 	err = o.env.with(cmd.Context(), g.Managers(), l.config.File, func(ctx context.Context, s *session) error {
-		p, freed, err = o.plan(ctx, s, g, len(names) == 0)
+		p, freed, err = o.plan(ctx, s, l, g, len(names) == 0)
 		return err
 	})
 	if err != nil {
@@ -59,7 +59,7 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 	if o.json {
 		err = writeJSON(o.env.Stdout, p)
 	} else {
-		err = o.env.showPlan(p, freed)
+		err = o.env.showPlan(p, freed, l.config.File)
 	}
 	if err == nil && o.detailed && p.Changes() > 0 {
 		return exitError(exitChanges)
@@ -67,12 +67,19 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 	return err
 }
 
-func (o *planOptions) plan(ctx context.Context, s *session, g *hierarchy.Graph, orphans bool) (plan.Plan, int64, error) {
+func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierarchy.Graph, orphans bool) (plan.Plan, int64, error) {
 	stores, err := s.observe(ctx, g, orphans)
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
-	options := plan.Options{Now: o.env.Now()}
+	if changed, err := s.lockMissing(ctx, g, stores, l.lock, true); err != nil {
+		return plan.Plan{}, 0, err
+	} else if changed {
+		if stores, err = s.observe(ctx, g, orphans); err != nil {
+			return plan.Plan{}, 0, err
+		}
+	}
+	options := s.options()
 	if o.checkBases {
 		options.Remote = s.remote(ctx, g, stores, true)
 		o.env.warnUnknown(options.Remote)

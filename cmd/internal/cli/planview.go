@@ -11,7 +11,7 @@ import (
 
 // showPlan writes a whole plan as a table: what is kept, too, and what the
 // config no longer wants. freed is the bytes that all its removals set free.
-func (env Env) showPlan(p plan.Plan, freed int64) error {
+func (env Env) showPlan(p plan.Plan, freed int64, config string) error {
 	rows := [][]string{{"ACTION", "MANAGER", "WHAT", "NAME", "REASON"}}
 	rows = append(rows, planRows(p.Steps)...)
 	rows = append(rows, planRows(p.Orphans)...)
@@ -20,7 +20,7 @@ func (env Env) showPlan(p plan.Plan, freed int64) error {
 	}
 	env.showRemovals(p, freed)
 	if n := len(p.Orphans); n > 0 {
-		fmt.Fprintf(env.Stdout, "process leaves these %d alone; to remove them: ocisi clean\n", n)
+		fmt.Fprintf(env.Stdout, "process leaves what is to be removed (%d) alone; to remove it: %s clean\n", n, env.self(config))
 	}
 	return nil
 }
@@ -76,17 +76,11 @@ func upToDate(p plan.Plan) string {
 		}
 	}
 	var parts []string
-	for _, k := range []struct {
-		kind      plan.Kind
-		one, many string
-	}{{plan.Image, "1 image", "images"}, {plan.Box, "1 box", "boxes"}} {
-		switch n[k.kind] {
-		case 0:
-		case 1:
-			parts = append(parts, k.one)
-		default:
-			parts = append(parts, fmt.Sprintf("%d %s", n[k.kind], k.many))
-		}
+	if n[plan.Image] > 0 {
+		parts = append(parts, count(n[plan.Image], "image", "images"))
+	}
+	if n[plan.Box] > 0 {
+		parts = append(parts, count(n[plan.Box], "box", "boxes"))
 	}
 	switch {
 	case len(parts) == 0:
@@ -95,4 +89,12 @@ func upToDate(p plan.Plan) string {
 		return parts[0] + " is up to date"
 	}
 	return strings.Join(parts, " and ") + " are up to date"
+}
+
+// count writes a number with what is counted.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

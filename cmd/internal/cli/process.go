@@ -54,7 +54,7 @@ func (o *processOptions) addFlags(cmd *cobra.Command) {
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
 	f.BoolVar(&o.orphans, "prune-orphans", false, "also remove what ocisi made and the config no longer wants, as 'ocisi clean' does")
 	f.BoolVar(&o.force, "force", false, "build all images anew, whatever their age, every step of them")
-	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask")
+	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes or what nobody uses is removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
 	addJobs(cmd)
 }
@@ -138,7 +138,7 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 		return err
 	}
 	if r.dryRun {
-		return r.env.showPlan(p, freed)
+		return r.env.showPlan(p, freed, s.config)
 	}
 	if p.Changes() == 0 {
 		if !r.prune && !r.verbose {
@@ -163,10 +163,15 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
-	if stores, err = r.lock(ctx, s, stores); err != nil {
+	if changed, err := s.lockMissing(ctx, r.wanted, stores, r.loaded.lock, r.dryRun); err != nil {
 		return plan.Plan{}, 0, err
+	} else if changed {
+		if stores, err = s.observe(ctx, r.all, r.orphans); err != nil {
+			return plan.Plan{}, 0, err
+		}
 	}
-	o := plan.Options{Now: r.env.Now(), Refresh: r.refresh, Force: r.force}
+	o := s.options()
+	o.Refresh, o.Force = r.refresh, r.force
 	if r.refresh {
 		o.Remote = s.remote(ctx, r.wanted, stores, false)
 		r.env.warnUnknown(o.Remote)

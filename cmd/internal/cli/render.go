@@ -16,7 +16,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
-	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // table writes rows in columns. No colour: the columns count every byte.
@@ -180,7 +179,7 @@ func (env Env) failures(results []apply.Result, config string) {
 			}
 		}
 		fmt.Fprintf(env.Stderr, "ocisi: %s %s: %s\n", r.Step.Kind, r.Step.Name, brief(r))
-		if h := cmp.Or(hint(r.Err), env.buildHint(r, config)); h != "" {
+		if h := cmp.Or(hint(r.Err, env.self(config)), env.buildHint(r, config)); h != "" {
 			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
 		}
 	}
@@ -200,11 +199,7 @@ func (env Env) buildHint(r apply.Result, config string) string {
 	if r.Step.Kind != plan.Image {
 		return ""
 	}
-	again := process.Cmd{Name: "ocisi", Args: []string{"process", r.Step.Wanted.Name}}
-	if config != env.configPath("") {
-		again.Args = append([]string{"-f", config}, again.Args...)
-	}
-	return fmt.Sprintf("edit %s, then: %s", r.Step.Wanted.Containerfile, again)
+	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, env.self(config), r.Step.Wanted.Name)
 }
 
 // summary writes one line: what was done, what failed, what was not tried.
@@ -222,11 +217,9 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 		}
 	}
 	parts := []string{}
-	add := func(count int, one, many, verb string) {
-		if count == 1 {
-			parts = append(parts, "1 "+one+" "+verb)
-		} else if count > 1 {
-			parts = append(parts, fmt.Sprintf("%d %s %s", count, many, verb))
+	add := func(n int, one, many, verb string) {
+		if n > 0 {
+			parts = append(parts, count(n, one, many)+" "+verb)
 		}
 	}
 	add(n["image build"]+n["image rebuild"], "image", "images", "built")

@@ -160,6 +160,11 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 	return err
 }
 
+// options are what every plan of the session is made by.
+func (s *session) options() plan.Options {
+	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist}
+}
+
 // serial reports whether a manager builds one image at a time.
 func (s *session) serial(m hierarchy.Manager) bool { return s.engines[m].Serial() }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
@@ -54,7 +55,11 @@ func (s *session) present(ctx context.Context, g *hierarchy.Graph, m hierarchy.M
 			continue
 		}
 		for _, b := range im.Bases {
-			add(&bases, hierarchy.FullRef(b.Pinned()))
+			full := hierarchy.FullRef(b.Pinned())
+			if named, ok := store.Image(hierarchy.FullRef(b.As)); ok && slices.Contains(named.Digests, full) {
+				full = hierarchy.FullRef(b.As) // which is shorter
+			}
+			add(&bases, full)
 		}
 		add(&images, m.StoreRef(im.Ref()))
 	}
