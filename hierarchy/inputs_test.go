@@ -149,15 +149,20 @@ func TestMade(t *testing.T) {
 		"localhost/parent:1":    {ID: "sha256:p", Labels: map[string]string{hierarchy.LabelImage: "parent:1", hierarchy.LabelInputs: parent.String()}},
 		"localhost/mine:latest": {ID: "sha256:m", Digests: []string{"docker.io/library/mine@sha256:1"}},
 	}
+	var lost error
 	find := func(full string) (hierarchy.StoredImage, bool, error) {
 		im, ok := store[full]
-		return im, ok, nil
+		return im, ok, lost
 	}
 	before := child.Inputs.String()
 	fresh := time.Date(2026, 1, 2, 4, 4, 5, 6, time.FixedZone("", 3600))
 	made, err := child.Made(find, fresh)
 	if err != nil {
 		t.Fatal(err)
+	}
+	lost = errors.New("the engine is gone")
+	if _, err := child.Made(find, fresh); !errors.Is(err, lost) {
+		t.Errorf("got %v, want %v", err, lost)
 	}
 	if !made.Fresh.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) || made.Fresh.Location() != time.UTC {
 		t.Errorf("fresh %v", made.Fresh)

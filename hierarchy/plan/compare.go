@@ -55,32 +55,28 @@ func changedArgs(made, want map[string]string) []string {
 	return out
 }
 
-// changedFiles names the file that changed, where that is known and it is the
-// only one.
+// changedFiles names the files that changed, where they are known and few.
 func changedFiles(made, want map[string]string) string {
-	var names []string
-	for name, sum := range want {
-		if made[name] != sum {
-			names = append(names, name)
-		}
+	all := maps.Clone(want)
+	if all == nil {
+		all = map[string]string{}
 	}
-	for name := range made {
-		if _, ok := want[name]; !ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	switch {
-	case len(names) == 0 || len(made) == 0 && len(want) != len(names) || len(names) > 3:
+	maps.Copy(all, made)
+	maps.DeleteFunc(all, func(name, _ string) bool { return made[name] == want[name] })
+	names := slices.Sorted(maps.Keys(all))
+	// An image without a list had no files, or so many that they are not told apart.
+	listed := len(made) > 0 || len(names) == len(want)
+	switch n := len(names); {
+	case n == 0 || n > 3 || !listed:
 		return "files of the build context changed"
-	case len(names) == 1 && made[names[0]] == "":
+	case n > 1:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " changed"
+	case made[names[0]] == "":
 		return names[0] + " is new"
-	case len(names) == 1 && want[names[0]] == "":
+	case want[names[0]] == "":
 		return names[0] + " is gone"
-	case len(names) == 1:
-		return names[0] + " changed"
 	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " changed"
+	return names[0] + " changed"
 }
 
 func (d *decider) changedParent(im *decision, ref string) string {
