@@ -164,6 +164,7 @@ func TestMade(t *testing.T) {
 	if _, err := child.Made(find, fresh); !errors.Is(err, lost) {
 		t.Errorf("got %v, want %v", err, lost)
 	}
+	lost = nil
 	if !made.Fresh.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) || made.Fresh.Location() != time.UTC {
 		t.Errorf("fresh %v", made.Fresh)
 	}
