@@ -25,6 +25,7 @@ type Inputs struct {
 	Args    map[string]string `json:"args,omitempty"`    // build arguments
 	Parents map[string]Parent `json:"parents,omitempty"` // managed images that it reads, by name:tag
 	Bases   map[string]Base   `json:"bases,omitempty"`   // images that are not managed, which it or one of its parents reads, by reference
+	Older   map[string]string `json:"older,omitempty"`   // managed images that its parents were built from, and so on down: IDs by name:tag
 	Fresh   time.Time         `json:"fresh,omitzero"`    // when all its steps were last run, none taken from a cache
 }
 
@@ -48,7 +49,7 @@ const inputsVersion = 1
 // times do: it can be told without any engine.
 func (in Inputs) Fingerprint() string {
 	plain := in
-	plain.Fresh, plain.Files = time.Time{}, nil
+	plain.Fresh, plain.Files, plain.Older = time.Time{}, nil, nil
 	plain.Parents, plain.Bases = map[string]Parent{}, map[string]Base{}
 	for ref, p := range in.Parents {
 		plain.Parents[ref] = Parent{Fingerprint: p.Fingerprint}
@@ -87,7 +88,7 @@ func ReadInputs(labels map[string]string, ref string) (Inputs, bool) {
 func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh time.Time) (Inputs, error) {
 	in := im.Inputs
 	in.Fresh = fresh.UTC().Truncate(time.Second)
-	in.Parents, in.Bases = maps.Clone(in.Parents), maps.Clone(in.Bases)
+	in.Parents, in.Bases, in.Older = maps.Clone(in.Parents), maps.Clone(in.Bases), map[string]string{}
 	for ref, p := range in.Parents {
 		stored, found, err := find(im.Manager.StoreRef(ref))
 		if err != nil {
@@ -100,6 +101,10 @@ func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh ti
 		in.Parents[ref] = p
 		if made, ok := ReadInputs(stored.Labels, ref); ok {
 			maps.Copy(in.Bases, made.Bases)
+			maps.Copy(in.Older, made.Older)
+			for older, p := range made.Parents {
+				in.Older[older] = p.ID
+			}
 		}
 	}
 	for _, b := range im.Bases {

@@ -34,6 +34,7 @@ type decision struct {
 	build    bool
 	noCache  bool
 	reasons  []string
+	late     []string          // why, when no parent that is there tells
 	below    map[string]string // by base: how one that only its parents are built from has changed
 }
 
@@ -228,7 +229,7 @@ func (d *decider) mark(i int, reason string) {
 func (d *decider) follow(i int) {
 	im := &d.images[i]
 	for _, c := range im.children {
-		if d.images[c].present {
+		if d.images[c].present || d.images[c].held { // what is simply not there has its own reason
 			d.mark(c, "parent "+im.Name+" is rebuilt")
 		}
 	}
@@ -292,6 +293,7 @@ func (d *decider) look(i int) {
 			d.mark(i, reason)
 		}
 		d.compareBases(i)
+		d.compareOlder(i)
 	}
 	switch limit := im.MaxAge; {
 	case d.options.Force:
@@ -300,6 +302,20 @@ func (d *decider) look(i int) {
 	case d.options.Refresh && limit > 0 && d.options.Now.Sub(im.made.Fresh) > limit:
 		im.noCache = true
 		d.mark(i, "older than "+age(limit))
+	}
+}
+
+// compareOlder marks an image because one that its parents were built from was
+// built anew. That is for them to say, unless their names are gone.
+func (d *decider) compareOlder(i int) {
+	im := &d.images[i]
+	for _, ref := range slices.Sorted(maps.Keys(im.made.Older)) {
+		at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: ref}]
+		if !ok || !d.images[at].present || d.images[at].foreign || d.images[at].stored.ID == im.made.Older[ref] {
+			continue
+		}
+		im.late = append(im.late, "parent "+d.images[at].Name+" was built anew")
+		d.mark(i, "")
 	}
 }
 

@@ -112,12 +112,21 @@ func TestReasons(t *testing.T) {
 		{"tag", func(w *world) { w.untag("docker.io/library/zig:1") }, plan.Options{}, "build zig:1: image is not in the store\n"},
 		{"tag of a box's image", func(w *world) { w.untag("docker.io/library/godx:1") }, plan.Options{}, "build godx:1: tag is missing\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, plan.Options{}, ""},
+		{"parent of one without its tag, built anew", func(w *world) {
+			w.run(w.plan(plan.Options{Force: true}, "zig"), nil)
+			w.untag("docker.io/library/go:1")
+		}, plan.Options{}, "build go:1: tag is missing\nrebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"parent of one without its tag, about to be built anew", func(w *world) {
+			w.untag("docker.io/library/go:1")
+			w.files["d/Containerfile.tools"] += "RUN more"
+		}, plan.Options{}, "rebuild tools:1: Containerfile changed\nbuild go:1: it or its parents changed since godx was built; parent tools is rebuilt; tag is missing\n" +
+			"rebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "RUN more" }, plan.Options{},
 			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "RUN more" }, plan.Options{},
 			"build go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
 		{"files of a parent of one without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/build.sh"] += "#" }, plan.Options{},
-			"rebuild tools:1: build.sh changed\nbuild go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
+			"rebuild tools:1: build.sh changed\nbuild go:1: it or its parents changed since godx was built; parent tools is rebuilt; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
 				"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"labels of an older form on a child of one without its tag", func(w *world) {
 			w.untag("docker.io/library/go:1")

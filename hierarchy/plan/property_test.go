@@ -91,6 +91,7 @@ func TestRunsConverge(t *testing.T) {
 		w.run(w.plan(plan.Options{}), sometimes)
 		for range 6 {
 			o := plan.Options{}
+			var names []string
 			switch r.IntN(8) {
 			case 0:
 				w.prune()
@@ -112,15 +113,20 @@ func TestRunsConverge(t *testing.T) {
 				w.files[fmt.Sprint("d/f", r.IntN(12))] += "more"
 			case 5:
 				o.Force = true
+				if r.IntN(2) == 0 { // of one branch, in which a name is missing
+					names = []string{fmt.Sprint("im", r.IntN(3))}
+					w.untag(fmt.Sprintf("docker.io/library/im%d:1", r.IntN(6)))
+				}
 			case 6:
 				w.pins["ghcr.io/x/b0:1"] = sum(fmt.Sprint("pin", r.IntN(3)))
 			case 7:
 				delete(w.pins, "ghcr.io/x/b0:1")
 			}
-			w.run(w.plan(o), sometimes)
+			w.run(w.plan(o, names...), sometimes)
 			o.Force = false
 			w.run(w.plan(o), nil)
 			w.settled(plan.Options{}, "anything")
+			w.fits()
 			if o.Refresh {
 				w.settled(o, "a refresh")
 			}

@@ -98,7 +98,7 @@ func (im *decision) why() []string {
 	for _, base := range slices.Sorted(maps.Keys(im.below)) {
 		out = append(out, "base "+base+" "+im.below[base])
 	}
-	return out
+	return append(out, im.late...)
 }
 
 // NoBox is the reason of a box that is refused because an ordinary container has

@@ -246,6 +246,31 @@ func (w *world) settled(o plan.Options, after string) {
 	}
 }
 
+// fits fails the test when an image stands on another build of a parent, or of
+// one of its parents, than the one that has the name.
+func (w *world) fits() {
+	w.t.Helper()
+	for _, im := range w.store.Images {
+		ref := im.Labels[hierarchy.LabelImage]
+		made, ok := hierarchy.ReadInputs(im.Labels, ref)
+		if _, named := w.store.Image("docker.io/library/" + ref); !ok || !named {
+			continue
+		}
+		below := maps.Clone(made.Older)
+		if below == nil {
+			below = map[string]string{}
+		}
+		for parent, p := range made.Parents {
+			below[parent] = p.ID
+		}
+		for parent, id := range below {
+			if now, there := w.store.Image("docker.io/library/" + parent); there && now.ID != id {
+				w.t.Fatalf("%s stands on another %s than the one that is there", ref, parent)
+			}
+		}
+	}
+}
+
 // reasons are the steps of a plan that change something.
 func reasons(p plan.Plan) string {
 	var b strings.Builder

@@ -184,7 +184,8 @@ func (s *session) Pull(ctx context.Context, st plan.Step, emit func(hierarchy.Pr
 	}
 	err := e.Pull(ctx, st.Name, st.Digest, emit)
 	if gone, ok := errors.AsType[*engine.GoneError](err); ok && st.Digest != "" {
-		emit(hierarchy.Progress{Title: gone.Error() + "; taking what it is now"})
+		emit(hierarchy.Progress{Title: "its registry no longer has that one; taking what it has now"})
+		emit(hierarchy.Progress{Log: gone.Error()})
 		err = e.Pull(ctx, st.Name, "", emit)
 	}
 	return err
