@@ -65,6 +65,20 @@ func (env Env) warnUnknown(remote map[plan.Target]plan.Remote) {
 	}
 }
 
+// observeLocked observes, and gives bases that a lock file does not have yet an
+// entry (lockMissing); what is wanted of the stores may be something else then.
+func (s *session) observeLocked(ctx context.Context, g *hierarchy.Graph, all bool, lock *hierarchy.Lock, dryRun bool) (plan.Stores, error) {
+	stores, err := s.observe(ctx, g, all)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.lockMissing(ctx, g, stores, lock, dryRun)
+	if err != nil || !changed {
+		return stores, err
+	}
+	return s.observe(ctx, g, all)
+}
+
 // lockMissing gives the bases of a graph that a lock file does not have yet an
 // entry, when there is a lock file, and reports whether that has changed what is
 // wanted of the stores. A dry run does not write the file.

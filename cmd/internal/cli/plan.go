@@ -68,16 +68,9 @@ func (o *planOptions) run(cmd *cobra.Command, names []string) error {
 }
 
 func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierarchy.Graph, orphans bool) (plan.Plan, int64, error) {
-	stores, err := s.observe(ctx, g, orphans)
+	stores, err := s.observeLocked(ctx, g, orphans, l.lock, true)
 	if err != nil {
 		return plan.Plan{}, 0, err
-	}
-	if changed, err := s.lockMissing(ctx, g, stores, l.lock, true); err != nil {
-		return plan.Plan{}, 0, err
-	} else if changed {
-		if stores, err = s.observe(ctx, g, orphans); err != nil {
-			return plan.Plan{}, 0, err
-		}
 	}
 	options := s.options()
 	if o.checkBases {

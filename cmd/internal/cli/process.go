@@ -159,16 +159,9 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 // plan observes and plans. It also returns how many bytes the removals among
 // the steps set free.
 func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, error) {
-	stores, err := s.observe(ctx, r.all, r.orphans)
+	stores, err := s.observeLocked(ctx, r.wanted, r.orphans, r.loaded.lock, r.dryRun)
 	if err != nil {
 		return plan.Plan{}, 0, err
-	}
-	if changed, err := s.lockMissing(ctx, r.wanted, stores, r.loaded.lock, r.dryRun); err != nil {
-		return plan.Plan{}, 0, err
-	} else if changed {
-		if stores, err = s.observe(ctx, r.all, r.orphans); err != nil {
-			return plan.Plan{}, 0, err
-		}
 	}
 	o := s.options()
 	o.Refresh, o.Force = r.refresh, r.force
