@@ -75,15 +75,10 @@ func (e Entry) at(key string) Position {
 // keys, values of a wrong type and values that no engine would take are errors;
 // all of them are reported, each a *ConfigError, joined.
 func ParseConfig(file string, data []byte) (*Config, error) {
-	d := &decoder{
-		config:  &Config{File: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")},
-		anchors: map[string]ast.Node{},
-	}
-	tree, err := parser.ParseBytes(data, 0)
+	d, docs, err := parseYAML(file, data)
 	if err != nil {
-		return nil, d.syntax(err)
+		return nil, err
 	}
-	docs := slices.DeleteFunc(tree.Docs, func(doc *ast.DocumentNode) bool { return doc.Body == nil })
 	switch len(docs) {
 	case 0:
 		return nil, d.errorAt(Position{file, 1, 1}, "the file holds no images", "write a list of images, or run 'ocisi setup' for a default one")
@@ -97,6 +92,20 @@ func ParseConfig(file string, data []byte) (*Config, error) {
 	}
 	d.config.checkDuplicates(d)
 	return d.config, errors.Join(d.errs...)
+}
+
+// parseYAML returns the documents of a file that hold anything, and what decodes
+// them. The error is a *ConfigError.
+func parseYAML(file string, data []byte) (*decoder, []*ast.DocumentNode, error) {
+	d := &decoder{
+		config:  &Config{File: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")},
+		anchors: map[string]ast.Node{},
+	}
+	tree, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return nil, nil, d.syntax(err)
+	}
+	return d, slices.DeleteFunc(tree.Docs, func(doc *ast.DocumentNode) bool { return doc.Body == nil }), nil
 }
 
 func (d *decoder) syntax(err error) error {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // Lock is a lock file: which image a base is, by its digest, on every machine
@@ -50,15 +49,10 @@ func LockPath(config string) string {
 // wrong is reported, each a *ConfigError, joined.
 func ParseLock(file string, data []byte) (*Lock, error) {
 	l := &Lock{File: file, Bases: map[string]string{}}
-	d := &decoder{
-		config:  &Config{File: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")},
-		anchors: map[string]ast.Node{},
-	}
-	tree, err := parser.ParseBytes(data, 0)
+	d, docs, err := parseYAML(file, data)
 	if err != nil {
-		return nil, d.syntax(err)
+		return nil, err
 	}
-	docs := slices.DeleteFunc(tree.Docs, func(doc *ast.DocumentNode) bool { return doc.Body == nil })
 	for _, doc := range docs {
 		if doc != docs[0] {
 			d.fail(doc.Body, "a second YAML document", "keep one document a file")
