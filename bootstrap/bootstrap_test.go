@@ -11,6 +11,7 @@ import (
 	"testing/fstest"
 
 	"github.com/klmcwhirter/ocisi/bootstrap"
+	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
 // folder is a config folder and the record that belongs to it.
@@ -46,7 +47,7 @@ func (f *folder) plan(files map[string]string) bootstrap.Plan {
 
 func (f *folder) apply(plan bootstrap.Plan) map[string]bootstrap.Action {
 	f.t.Helper()
-	done, record, err := plan.Apply(f.t.Context())
+	done, record, err := plan.Apply(f.t.Context(), disk.Disk{})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -296,7 +297,7 @@ func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")
 	cancel(reason)
-	done, _, err := f.plan(map[string]string{"a": "1\n"}).Apply(ctx)
+	done, _, err := f.plan(map[string]string{"a": "1\n"}).Apply(ctx, disk.Disk{})
 	if !errors.Is(err, reason) || len(done) != 0 || f.read("a") != "-" {
 		t.Errorf("done %v, error %v", done, err)
 	}
@@ -306,7 +307,7 @@ func TestErrorTellsWhatWasDone(t *testing.T) {
 	f := newFolder(t)
 	plan := f.plan(map[string]string{"a": "1\n", "b/c": "1\n"})
 	f.write("b", "a file where a folder is wanted\n")
-	done, record, err := plan.Apply(t.Context())
+	done, record, err := plan.Apply(t.Context(), disk.Disk{})
 	if err == nil || !strings.Contains(err.Error(), "writing "+f.path("b/c")) {
 		t.Errorf("error %v", err)
 	}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
 // Record remembers what was last written: SHA-256 sums by absolute path. The
@@ -46,13 +47,10 @@ func ReadRecord(path string) (Record, error) {
 
 // Write stores the record, and creates the folder for it. Whoever reads it at
 // the same time sees the old one or the new one.
-func (r Record) Write(path string) error {
+func (r Record) Write(to disk.Disk, path string) error {
 	data, err := json.MarshalIndent(recordFile{recordVersion, r.files}, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
-	}
-	if err == nil {
-		err = replace(path, append(data, '\n'), 0o644, nil)
+		err = to.Write(path, append(data, '\n'), 0o644, nil)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the record of written files: %w", err)

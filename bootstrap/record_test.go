@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/bootstrap"
+	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
 func TestRecordIsKept(t *testing.T) {
 	f := newFolder(t)
 	f.setup(map[string]string{"a": "1\n"})
 	file := filepath.Join(t.TempDir(), "state", "files.json")
-	if err := f.record.Write(file); err != nil {
+	if err := f.record.Write(disk.Disk{}, file); err != nil {
 		t.Fatal(err)
 	}
 	var err error

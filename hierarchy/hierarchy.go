@@ -52,10 +52,6 @@ const (
 	LabelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
-// Aside ends the name of a box that waits for its successor to work. A run that
-// was killed leaves it there.
-const Aside = ".ocisi-old"
-
 // Key identifies an image: two stores may hold the same reference.
 type Key struct {
 	Manager Manager
@@ -76,6 +72,7 @@ type Image struct {
 	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
 	Box           *Box              // the distrobox made from it; nil: none
 	MaxAge        time.Duration     // how old its steps may be when bases are refreshed; 0: as old as they like
+	Keep          int               // how many generations of its box stay for a rollback
 	Inputs        Inputs            // what it is to be built from, as far as files tell; set by Graph.Read
 
 	file   *containerfile.File
@@ -137,6 +134,7 @@ type Box struct {
 	AdditionalPackages []string
 	InitHooks          []string // shell, run in the box at every start
 	AdditionalFlags    []string // for the engine's create
+	Check              []string // a command that must succeed in a new box before it takes over; not part of Spec
 }
 
 // Position is a place in a file; lines and columns count from 1.
@@ -188,6 +186,7 @@ type StoredBox struct {
 	ImageID string // sha256:…
 	Labels  map[string]string
 	Running bool
+	Created int64    // Unix seconds
 	Content string   // of the image that it was created from; "" when nobody asked
 	Lacks   []string // programs and applications that it should have on the host and has not
 }

@@ -19,9 +19,9 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/layers hierarchy/plan hierarchy/registry internal/process",
+	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
 	"embed/defaults":              "",
-	"bootstrap":                   "",
+	"bootstrap":                   "internal/disk",
 	"bootstrap/host":              "internal/process",
 	"bootstrap/doctor":            "bootstrap/host internal/process",
 	"hierarchy":                   "hierarchy/containerfile",
@@ -33,6 +33,7 @@ var mayImport = map[string]string{
 	"hierarchy/engine/enginetest": "",
 	"hierarchy/box":               "hierarchy hierarchy/layers internal/process",
 	"hierarchy/registry":          "internal/process",
+	"internal/disk":               "",
 	"internal/process":            "",
 }
 

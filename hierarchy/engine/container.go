@@ -13,7 +13,7 @@ import (
 // Container returns the container of exactly this name, or false when there is
 // none.
 func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	in, err := e.api.ContainerInspect(ctx, name)
 	if errdefs.IsNotFound(err) {
@@ -38,7 +38,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 
 // RenameContainer gives a container, running or not, another name.
 func (e *Engine) RenameContainer(ctx context.Context, old, name string) error {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	if err := e.api.ContainerRename(ctx, old, name); err != nil {
 		return fmt.Errorf("renaming container %s to %s: %w", old, name, inWords(ctx, err))
@@ -49,7 +49,7 @@ func (e *Engine) RenameContainer(ctx context.Context, old, name string) error {
 // RemoveContainer stops a container at once and removes it with its anonymous
 // volumes. A container that is not there is fine.
 func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	// Podman gives a container ten seconds to end even when it is removed by
 	// force. One that does not run cannot be killed, and need not be.

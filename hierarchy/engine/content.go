@@ -23,7 +23,7 @@ const builderLabel = "io.buildah.version"
 // labels that only tell how the image came about. It compares images of one
 // engine. An image that is not there has the content "".
 func (e *Engine) Content(ctx context.Context, id string) (string, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	in, err := e.api.ImageInspect(ctx, id)
 	if errdefs.IsNotFound(err) {

@@ -30,8 +30,8 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// askTimeout bounds every question to an engine; only pulls and builds take as
-// long as they take.
+// askTimeout bounds every question to an engine, unless Options say otherwise;
+// only pulls and builds take as long as they take.
 const askTimeout = 30 * time.Second
 
 // parallel is how many questions are put to an engine at the same time: what
@@ -46,6 +46,9 @@ type Options struct {
 	Version string       // of ocisi, for the User-Agent
 	TempDir string       // for files that live as long as a call or the Engine; "" is the system's
 	Log     *slog.Logger // nil: nothing is logged
+
+	// Timeout bounds every question; 0 is 30 s.
+	Timeout time.Duration
 
 	// Patience is how long a list of docker's may take before Observe asks for
 	// images one by one as well; 0 is 10 ms.
@@ -111,6 +114,7 @@ func Open(ctx context.Context, m hierarchy.Manager, o Options) (*Engine, error) 
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Patience = cmp.Or(o.Patience, 10*time.Millisecond)
+	o.Timeout = cmp.Or(o.Timeout, askTimeout)
 	e := &Engine{manager: m, differs: differencesOf(m), opts: o, log: o.Log.With("manager", string(m)), turn: make(chan struct{}, 1)}
 	var err error
 	switch m {
@@ -135,7 +139,7 @@ func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Op
 	if err != nil {
 		return &UnreachableError{e.manager, endpoint, err}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	ping, err := api.Ping(ctx)
 	if err != nil {
@@ -147,11 +151,9 @@ func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Op
 	return nil
 }
 
-var errNoAnswer = errors.New("no answer after " + askTimeout.String())
-
 // ask bounds a question to the engine.
-func ask(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, askTimeout, errNoAnswer)
+func (e *Engine) ask(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, e.opts.Timeout, fmt.Errorf("no answer after %s", e.opts.Timeout))
 }
 
 // Close ends what Open started and nothing else.
@@ -188,7 +190,7 @@ type Info struct {
 
 // Info asks an engine about itself.
 func (e *Engine) Info(ctx context.Context) (Info, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	in, err := e.api.Info(ctx)
 	if err != nil {

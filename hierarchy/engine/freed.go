@@ -19,7 +19,7 @@ import (
 // one that is not there. Layers that docker's build cache holds, too, are only
 // gone with it.
 func (e *Engine) Freed(ctx context.Context, refs []string) (own map[string]int64, total int64, err error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	list, err := e.api.ImageList(ctx, image.ListOptions{})
 	if err != nil {

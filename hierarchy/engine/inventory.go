@@ -27,7 +27,7 @@ const boxLabel = "manager"
 // all, which takes an engine with many images long. Names in the answer are full
 // ones.
 func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	s := hierarchy.Store{Manager: e.manager}
 	eg, ctx := errgroup.WithContext(ctx)
@@ -229,7 +229,7 @@ func containerName(c container.Summary) string {
 // Inspect returns the image that the engine finds under a name or an ID, or
 // false when it has none.
 func (e *Engine) Inspect(ctx context.Context, ref string) (hierarchy.StoredImage, bool, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	in, err := e.api.ImageInspect(ctx, ref)
 	if errdefs.IsNotFound(err) {

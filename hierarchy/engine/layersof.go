@@ -21,7 +21,7 @@ import (
 // not comparable between engines (docker counts the contents of files, podman
 // the tar).
 func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	images := make([]layers.Image, len(refs))
 	parts := make([]pieces, len(refs))

@@ -71,7 +71,7 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarc
 // from being pruned when it is superseded. (Docker with containerd's store lists
 // it, too, but takes all names away with it.)
 func (e *Engine) name(ctx context.Context, pulled, full string) error {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	if err := e.api.ImageTag(ctx, pulled, full); err != nil {
 		return fmt.Errorf("tagging %s: %w", full, inWords(ctx, err))

@@ -28,7 +28,7 @@ func (e *InUseError) Unwrap() error { return e.Err }
 
 // Tag gives an image a name, which moves there from the image that had it.
 func (e *Engine) Tag(ctx context.Context, id, ref string) error {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	if err := e.api.ImageTag(ctx, id, e.manager.StoreRef(ref)); err != nil {
 		return fmt.Errorf("tagging %s: %w", ref, inWords(ctx, err))
@@ -45,7 +45,7 @@ func (e *Engine) RemoveImage(ctx context.Context, ref string) error {
 
 // remove removes what name means to the engine: a full name or an ID.
 func (e *Engine) remove(ctx context.Context, name string) error {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	_, err := e.api.ImageRemove(ctx, name, image.RemoveOptions{PruneChildren: true})
 	if err == nil || errdefs.IsNotFound(err) {

@@ -49,7 +49,7 @@ func (e *Engine) Unused(ctx context.Context, keep map[string]bool) (Unused, erro
 
 // unused also returns the layers of all images, by ID.
 func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []layers.Image, error) {
-	ctx, cancel := ask(ctx)
+	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	u := Unused{keep: keep}
 	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Size: true})

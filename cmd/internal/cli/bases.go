@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/klmcwhirter/ocisi/bootstrap"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 	"github.com/klmcwhirter/ocisi/hierarchy/registry"
@@ -98,7 +97,7 @@ func (s *session) lockMissing(ctx context.Context, g *hierarchy.Graph, stores pl
 	verb := "would lock"
 	if !dryRun {
 		verb = "locked"
-		if err := writeLock(lock); err != nil {
+		if err := s.env.writeLock(lock); err != nil {
 			return false, err
 		}
 	}
@@ -118,8 +117,8 @@ type lockFileError struct {
 func (e *lockFileError) Error() string { return fmt.Sprintf("writing %s: %v", e.file, e.err) }
 func (e *lockFileError) Unwrap() error { return e.err }
 
-func writeLock(lock *hierarchy.Lock) error {
-	err := bootstrap.WriteFile(lock.File, lock.Encode())
+func (env Env) writeLock(lock *hierarchy.Lock) error {
+	err := env.Disk.Write(lock.File, lock.Encode(), 0o644, nil)
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err // its path is that of a temporary file
 	}

@@ -154,5 +154,5 @@ func (o *lockOptions) write(lock *hierarchy.Lock, rows [][]string) error {
 	if o.dryRun {
 		return nil
 	}
-	return writeLock(lock)
+	return o.env.writeLock(lock)
 }

@@ -54,7 +54,7 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 
 func (env Env) openEngine(ctx context.Context, m hierarchy.Manager, log *slog.Logger) (*engine.Engine, error) {
 	return engine.Open(ctx, m, engine.Options{
-		Runner: env.Runner, Getenv: env.Getenv, Home: env.Home, Version: env.Version, Log: log, Keychain: env.logins(),
+		Runner: env.Runner, Getenv: env.Getenv, Home: env.Home, Version: env.Version, Log: log, Keychain: env.logins(), Timeout: env.Patience,
 	})
 }
 

@@ -236,8 +236,8 @@ func (o *setupOptions) write(ctx context.Context, files bootstrap.Plan) error {
 		return err
 	}
 	defer release()
-	_, record, err := files.Apply(ctx)
-	return errors.Join(err, record.Write(o.recordPath()))
+	_, record, err := files.Apply(ctx, o.env.Disk)
+	return errors.Join(err, record.Write(o.env.Disk, o.recordPath()))
 }
 
 func (o *setupOptions) next(command string) {

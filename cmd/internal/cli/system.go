@@ -18,6 +18,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/embed/defaults"
+	"github.com/klmcwhirter/ocisi/internal/disk"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -32,8 +33,10 @@ type Env struct {
 	Now            func() time.Time
 	Space          func(path string) (host.Space, error) // in the file system of a path
 	Runner         process.Runner
-	Files          fs.FS // the file system, rooted at /
-	Defaults       fs.FS // what setup writes below $XDG_CONFIG_HOME/ocisi
+	Disk           disk.Disk
+	Patience       time.Duration // with an engine that does not answer a question; 0: the engine package's
+	Files          fs.FS         // the file system, rooted at /
+	Defaults       fs.FS         // what setup writes below $XDG_CONFIG_HOME/ocisi
 	Dir            string
 	Home           string // the user's, symlinks resolved
 	ConfigDir      string // $XDG_CONFIG_HOME/ocisi

@@ -1,0 +1,119 @@
+// Package disk writes files so that nobody ever finds half of one: not another
+// program, not after a power cut, not on a full disk.
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Disk writes files. The zero Disk is ready for use.
+type Disk struct {
+	// Watch, when set, is told before and after everything that changes a file or
+	// a folder; an error that it returns before is the operation's, which is then
+	// not done. Tests interrupt a run there.
+	Watch func(op Op, path string, done bool) error
+}
+
+// Op is what is done to a path.
+type Op string
+
+// The operations.
+const (
+	Folder Op = "mkdir"
+	Create Op = "create" // of the file that is renamed later
+	Rename Op = "rename" // to the path
+	Remove Op = "remove"
+)
+
+func (d Disk) do(op Op, path string, f func() error) error {
+	if d.Watch == nil {
+		return f()
+	}
+	if err := d.Watch(op, path, false); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	return d.Watch(op, path, true)
+}
+
+// Write puts data at path in one step, and makes the folders above it: whoever
+// reads it at the same time, and whatever happens meanwhile, it is the old file
+// or the new one. A symlink stays one, and the file it leads to is replaced; a
+// file that exists keeps its permissions, and is executable for its readers when
+// mode is. Right before that step, ready may object; nil never does.
+func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() error) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if err := d.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.ocisi-%d", filepath.Base(path), os.Getpid()))
+	_ = os.Remove(temp) // of an earlier process with our number
+	defer func() { _ = os.Remove(temp) }()
+	if err := d.do(Create, temp, func() error { return create(temp, path, data, mode) }); err != nil {
+		return err
+	}
+	if ready != nil {
+		if err := ready(); err != nil {
+			return err
+		}
+	}
+	return d.do(Rename, path, func() error { return rename(temp, path) })
+}
+
+// create writes the file that is to become path.
+func create(temp, path string, data []byte, mode fs.FileMode) error {
+	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	if old, statErr := os.Stat(path); statErr == nil {
+		executable := mode & 0o111 & (old.Mode().Perm() >> 2) // for those who may read it
+		err = file.Chmod(old.Mode().Perm() | executable)
+	}
+	if err == nil {
+		_, err = file.Write(data)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// rename also makes the new name survive a power cut.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	_ = dir.Sync() // not every file system has it; the file itself is safe
+	return dir.Close()
+}
+
+// MkdirAll makes a folder and those above it, as far as they are not there.
+func (d Disk) MkdirAll(path string, mode fs.FileMode) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	return d.do(Folder, path, func() error { return os.MkdirAll(path, mode) })
+}
+
+// Remove removes a file. One that is not there is fine.
+func (d Disk) Remove(path string) error {
+	return d.do(Remove, path, func() error {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
