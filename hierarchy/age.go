@@ -46,6 +46,23 @@ func (d *decoder) age(to *time.Duration) func(ast.Node) {
 	}
 }
 
+// duration decodes a time as in 90s, 15m or 1h30m.
+func (d *decoder) duration(to *time.Duration, key string) func(ast.Node) {
+	return func(n ast.Node) {
+		var s string
+		before := len(d.errs)
+		if d.text(&s, key, nil)(n); len(d.errs) > before {
+			return
+		}
+		v, err := time.ParseDuration(s)
+		if err != nil || v <= 0 {
+			d.fail(n, key+" "+strconv.Quote(s)+" is no time", "write a number with s, m or h, as in 15m")
+			return
+		}
+		*to = v
+	}
+}
+
 // maxAge returns how old an entry's steps may be; 0 is any age.
 func (c *Config) maxAge(e Entry) time.Duration {
 	age := cmp.Or(e.MaxAge, c.MaxAge, DefaultMaxAge)
@@ -53,4 +70,18 @@ func (c *Config) maxAge(e Entry) time.Duration {
 		return 0
 	}
 	return age
+}
+
+// DefaultKeep is how many generations of a box stay when the config does not
+// say.
+const DefaultKeep = 1
+
+// keep returns how many generations of an entry's box stay.
+func (c *Config) keep(e Entry) int {
+	for _, n := range []*int{e.Keep, c.Keep} {
+		if n != nil {
+			return *n
+		}
+	}
+	return DefaultKeep
 }

@@ -20,7 +20,10 @@ type Config struct {
 	Bases   map[string]string // base as Containerfiles have it → what to use instead
 	Jobs    int               // how many steps may run at once; 0 when the file does not say
 	MaxAge  time.Duration     // how old an image's steps may be when bases are refreshed; 0 when the file does not say
+	Keep    *int              // how many generations of a box stay; nil when the file does not say
 	Entries []Entry
+
+	StartTimeout time.Duration // how long a first start may take; 0 when the file does not say
 
 	lines []string
 }
@@ -36,6 +39,7 @@ type Entry struct {
 	Assemble  *bool             // nil when the file does not say
 	Args      map[string]string // build arguments
 	MaxAge    time.Duration     // 0 when the file does not say
+	Keep      *int              // nil when the file does not say
 	Box       *Box              // nil when the file has no box:
 
 	pos  Position
@@ -119,22 +123,32 @@ func (d *decoder) syntax(err error) error {
 
 func (d *decoder) secondImage(e Entry, first Position) *ConfigError {
 	return d.errorAt(e.at("name"), "a second image "+e.Ref()+"; the first is in line "+itoa(first.Line),
-		"give one of them another tag or another manager, or remove it")
+		"give one of them another tag or another manager, or remove it; for a second box of one image, only distrobox:, box: and keep: may differ")
+}
+
+// sameImage reports whether two entries of the same name, tag and manager are
+// one image with two boxes: all that the image is built by is the same.
+func (e Entry) sameImage(first Entry) bool {
+	return e.Path == first.Path && e.Enabled == first.Enabled && e.MaxAge == first.MaxAge && maps.Equal(e.Args, first.Args) &&
+		e.HasBox() && first.HasBox() && e.BoxName() != first.BoxName()
 }
 
 // checkDuplicates reports images of the same identity, as far as the file alone
 // tells, and enabled boxes of the same name. Graph knows the managers that the
 // file leaves out, and looks again.
 func (c *Config) checkDuplicates(d *decoder) {
-	images := map[string]Position{}
+	images := map[string]Entry{}
 	boxes := map[string]Position{}
 	for _, e := range c.Entries {
 		key := string(e.Manager) + " " + e.Ref()
-		if first, ok := images[key]; ok {
-			d.errs = append(d.errs, d.secondImage(e, first))
+		first, again := images[key]
+		if again && !e.sameImage(first) {
+			d.errs = append(d.errs, d.secondImage(e, first.at("name")))
 			continue
 		}
-		images[key] = e.at("name")
+		if !again {
+			images[key] = e
+		}
 		if !e.Enabled || !e.HasBox() {
 			continue
 		}

@@ -162,15 +162,15 @@ func (d *decoder) boolean(key string, set func(bool)) func(ast.Node) {
 	}
 }
 
-func (d *decoder) number(to *int, key string) func(ast.Node) {
+func (d *decoder) number(key string, least int, set func(int)) func(ast.Node) {
 	return func(n ast.Node) {
 		if i, ok := n.(*ast.IntegerNode); ok {
-			if v, err := strconv.Atoi(i.GetToken().Value); err == nil && v > 0 {
-				*to = v
+			if v, err := strconv.Atoi(i.GetToken().Value); err == nil && v >= least {
+				set(v)
 				return
 			}
 		}
-		d.fail(n, key+" wants a whole number from 1, not "+kind(n), "")
+		d.fail(n, key+" wants a whole number from "+itoa(least)+", not "+kind(n), "")
 	}
 }
 
@@ -224,9 +224,13 @@ func (d *decoder) root(n ast.Node) {
 	at := d.mapping(n, "the config", fields{
 		"manager": d.manager(&d.config.Manager),
 		"bases":   d.textMap(&d.config.Bases, "bases", checkRef),
-		"jobs":    d.number(&d.config.Jobs, "jobs"),
+		"jobs":    d.number("jobs", 1, func(n int) { d.config.Jobs = n }),
 		"max_age": d.age(&d.config.MaxAge),
-		"images":  d.images,
+		"keep":    d.number("keep", 0, func(n int) { d.config.Keep = &n }),
+
+		"start_timeout": d.duration(&d.config.StartTimeout, "start_timeout"),
+
+		"images": d.images,
 	})
 	if _, ok := at["images"]; !ok && len(d.errs) == 0 {
 		d.fail(n, "missing key images", "list the images below it")
@@ -256,6 +260,7 @@ func (d *decoder) entry(n ast.Node) Entry {
 		"assemble":  d.boolean("assemble", func(b bool) { e.Assemble = &b }),
 		"args":      d.textMap(&e.Args, "args", checkArg),
 		"max_age":   d.age(&e.MaxAge),
+		"keep":      d.number("keep", 0, func(n int) { e.Keep = &n }),
 		"box":       func(n ast.Node) { e.Box = d.box(n) },
 	}, "name", "path", "enabled")
 	return e
@@ -280,6 +285,7 @@ func (d *decoder) manager(to *Manager) func(ast.Node) {
 
 func (d *decoder) box(n ast.Node) *Box {
 	var b Box
+	var check string
 	d.mapping(n, "box", fields{
 		"home":                d.text(&b.Home, "home", checkExpandable),
 		"hostname":            d.text(&b.Hostname, "hostname", checkPlain),
@@ -294,6 +300,10 @@ func (d *decoder) box(n ast.Node) *Box {
 		"additional_packages": d.texts(&b.AdditionalPackages, "additional_packages", checkWords),
 		"init_hooks":          d.texts(&b.InitHooks, "init_hooks", checkLine),
 		"additional_flags":    d.texts(&b.AdditionalFlags, "additional_flags", checkWords),
+		"check":               d.text(&check, "check", checkWords),
 	})
+	if check != "" {
+		b.Check = strings.Fields(check)
+	}
 	return &b
 }

@@ -90,7 +90,8 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 // named returns the images of a name; the same one may be in two stores.
 func (g *Graph) named(name string) []Image {
 	return slices.DeleteFunc(slices.Clone(g.Images), func(im Image) bool {
-		return name != im.Name && name != im.Ref() && (im.Box == nil || name != im.Box.Name)
+		isBox := func(x Image) bool { return x.Box.Name == name }
+		return name != im.Name && name != im.Ref() && !slices.ContainsFunc(im.Boxes(), isBox)
 	})
 }
 
@@ -98,8 +99,8 @@ func (g *Graph) names() []string {
 	var names []string
 	for _, im := range g.Images {
 		names = append(names, im.Name, im.Ref())
-		if im.Box != nil {
-			names = append(names, im.Box.Name)
+		for _, x := range im.Boxes() {
+			names = append(names, x.Box.Name)
 		}
 	}
 	return names

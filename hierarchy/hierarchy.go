@@ -71,12 +71,34 @@ type Image struct {
 	Parents       []Need            // managed images, each once, in the order of the Containerfile
 	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
 	Box           *Box              // the distrobox made from it; nil: none
+	More          []BoxOf           // further ones, when Box is one
 	MaxAge        time.Duration     // how old its steps may be when bases are refreshed; 0: as old as they like
 	Keep          int               // how many generations of its box stay for a rollback
 	Inputs        Inputs            // what it is to be built from, as far as files tell; set by Graph.Read
 
 	file   *containerfile.File
 	ignore []byte
+}
+
+// BoxOf is a further box of an image.
+type BoxOf struct {
+	Box  *Box
+	Keep int // how many generations of it stay for a rollback
+}
+
+// Boxes returns the image once for each of its boxes, which is the Box of the
+// copy; an image without a box is returned by no copy.
+func (im Image) Boxes() []Image {
+	if im.Box == nil {
+		return nil
+	}
+	all := []Image{im}
+	for _, b := range im.More {
+		copied := im
+		copied.Box, copied.Keep = b.Box, b.Keep
+		all = append(all, copied)
+	}
+	return all
 }
 
 // Ref returns name:tag.

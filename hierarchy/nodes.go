@@ -48,6 +48,7 @@ func (r *resolver) node(e Entry) node {
 		Context: dir,
 		Args:    maps.Clone(e.Args),
 		MaxAge:  r.config.maxAge(e),
+		Keep:    r.config.keep(e),
 	}
 	file := "Containerfile." + im.Name[strings.LastIndexByte(im.Name, '/')+1:]
 	if im.Thin() {
@@ -74,9 +75,14 @@ func (n *node) read(files fs.FS) {
 // add adds an image that has been read, or reports why not.
 func (r *resolver) add(n node) {
 	key := r.key(n.image.Manager, n.image.Ref())
-	if first, ok := r.byKey[key]; ok {
+	if at, ok := r.byKey[key]; ok {
+		first := &r.nodes[at]
+		if n.entry.sameImage(first.entry) {
+			first.image.More = append(first.image.More, BoxOf{n.image.Box, n.image.Keep})
+			return
+		}
 		d := decoder{config: r.config}
-		r.fail(d.secondImage(n.entry, r.nodes[first].entry.at("name")))
+		r.fail(d.secondImage(n.entry, first.entry.at("name")))
 		return
 	}
 	if n.err != nil {

@@ -58,7 +58,7 @@ const (
 	Working State = "working"
 	Done    State = "done"
 	Failed  State = "failed"
-	Skipped State = "skipped" // something it needs failed, or the run was stopped
+	Skipped State = "skipped" // something it needs failed, it was postponed, or the run was stopped
 )
 
 // Event is one thing that happened to a step.
@@ -83,6 +83,13 @@ type Result struct {
 type BlockedError struct{ By plan.Target }
 
 func (e *BlockedError) Error() string { return fmt.Sprintf("%s %s failed", e.By.Kind, e.By.Name) }
+
+// PostponedError says that a step is not done now: nothing failed, and another
+// run will do it.
+type PostponedError struct{ Err error }
+
+func (e *PostponedError) Error() string { return e.Err.Error() }
+func (e *PostponedError) Unwrap() error { return e.Err }
 
 // RefusedError says that a step would touch what is not ours.
 type RefusedError struct {
@@ -167,10 +174,15 @@ func (r *run) step(ctx context.Context, s plan.Step) Result {
 	switch {
 	case err == nil:
 		return r.end(res, Done, nil)
-	case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+	case postponed(err), ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
 		return r.end(res, Skipped, err)
 	}
 	return r.end(res, Failed, err)
+}
+
+func postponed(err error) bool {
+	_, ok := errors.AsType[*PostponedError](err)
+	return ok
 }
 
 func (r *run) end(res Result, state State, err error) Result {

@@ -8,40 +8,61 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
+// CleanOptions say how much is removed. What other configs made stays in any
+// case, and so does what bears no label of ours.
+type CleanOptions struct {
+	File        string // the config's path
+	Boxless     bool   // also images that no box is made from
+	Generations bool   // also the generations that a rollback would need; else those that are more than the config keeps
+}
+
 // Clean plans the removal of what ocisi made and the config does not want: boxes
-// and images that are no longer in it or disabled; with boxless, also images
-// that no box is made from. file is the config's path; what other configs made
-// stays, and so does what bears no label of ours.
-func Clean(g *hierarchy.Graph, stores Stores, file string, boxless bool) Plan {
+// and images that are no longer in it or disabled, with their generations.
+func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 	wanted := map[Target]string{}
+	keep := map[Target]int{}
 	for _, im := range g.Images {
 		t := Target{Image, im.Manager, im.Ref()}
 		wanted[t] = "kept"
-		if boxless && im.Box == nil {
+		if o.Boxless && im.Box == nil {
 			wanted[t] = "boxless"
 		}
-		if im.Box != nil {
-			wanted[Target{Box, im.Manager, im.Box.Name}] = "kept"
+		for _, one := range im.Boxes() {
+			t := Target{Box, im.Manager, one.Box.Name}
+			wanted[t], keep[t] = "kept", one.Keep
+			if o.Generations {
+				keep[t] = 0
+			}
 		}
 	}
 	var p Plan
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
-		boxes := cleanBoxes(stores[m], wanted, file)
+		boxes := cleanBoxes(stores[m], wanted, keep, o.File)
 		p.Steps = append(p.Steps, boxes...)
-		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, file, boxes)...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o.File, boxes)...)
 	}
 	return p
 }
 
-func cleanBoxes(store hierarchy.Store, wanted map[Target]string, file string) []Step {
+func cleanBoxes(store hierarchy.Store, wanted map[Target]string, keep map[Target]int, file string) []Step {
 	var steps []Step
+	remove := func(b hierarchy.StoredBox, reason string) {
+		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: reason})
+	}
 	for _, b := range store.Boxes {
-		// A label is inherited by clones of a box, and stays when it is renamed: both
-		// are the user's.
-		name := b.Labels[hierarchy.LabelBox]
-		ours := name != "" && (b.Name == name || b.Name == name+hierarchy.Aside)
-		if ours && b.Labels[hierarchy.LabelConfig] == file && wanted[Target{Box, store.Manager, name}] == "" {
-			steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: "box is not in the config or disabled"})
+		name, role, _ := b.Role()
+		t := Target{Box, store.Manager, name}
+		switch {
+		case role == hierarchy.NoRole || b.Labels[hierarchy.LabelConfig] != file:
+		case wanted[t] == "" && role == hierarchy.Kept:
+			remove(b, "generation of a box that is not in the config or disabled")
+		case wanted[t] == "":
+			remove(b, "box is not in the config or disabled")
+		case role == hierarchy.Kept:
+			later := slices.IndexFunc(hierarchy.Generations(store.Boxes, name), func(x hierarchy.StoredBox) bool { return x.ID == b.ID })
+			if later >= keep[t] {
+				remove(b, "generation of "+name+", for a rollback")
+			}
 		}
 	}
 	return steps

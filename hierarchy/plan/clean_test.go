@@ -13,7 +13,7 @@ import (
 
 // orphans are the steps of a clean, with what they need.
 func orphans(w *world, file string, boxless bool) string {
-	p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, file, boxless)
+	p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.CleanOptions{File: file, Boxless: boxless})
 	return strings.ReplaceAll(text(p), " docker", "")
 }
 
@@ -75,7 +75,7 @@ func TestCleanOfStrangeLabels(t *testing.T) {
 		})
 	}
 	store.Boxes = []hierarchy.StoredBox{{Name: "b", Labels: map[string]string{hierarchy.LabelBox: "b"}}}
-	p := plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, "", false)
+	p := plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, plan.CleanOptions{})
 	var done []plan.Target
 	for _, s := range p.Steps {
 		for _, need := range s.Needs {

@@ -335,8 +335,10 @@ func (d *decider) compareBases(i int) {
 // absent says why an image is missing, as far as that can be told.
 func (d *decider) absent(i int) string {
 	im := &d.images[i]
-	boxed := im.Box != nil && d.stores[im.Manager].boxes[im.Box.Name].Labels[hierarchy.LabelBox] != ""
-	if im.held || boxed {
+	boxed := func(x hierarchy.Image) bool {
+		return d.stores[im.Manager].boxes[x.Box.Name].Labels[hierarchy.LabelBox] != ""
+	}
+	if im.held || slices.ContainsFunc(im.Boxes(), boxed) {
 		return "tag is missing"
 	}
 	return "image is not in the store"

@@ -53,6 +53,10 @@ type Step struct {
 	Pin    string   `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
 	Newer  bool     `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
 
+	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced: commands that run in there; it is left alone while there are any
+	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
+	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
+
 	Owner   string          `json:"owner,omitempty"`    // of what is refused: the config that made it; "" when ocisi did not
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile
 	Fresh   time.Time       `json:"-"`                  // of a build: when all its steps were last run; now, when zero
@@ -118,8 +122,8 @@ func New(g *hierarchy.Graph, stores Stores, o Options) Plan {
 			needs = append(needs, Target{Image, im.Manager, parent.As})
 		}
 		p.Steps = append(p.Steps, d.imageStep(im, needs))
-		if im.Box != nil {
-			p.Steps = append(p.Steps, d.boxStep(im))
+		for _, one := range im.Boxes() {
+			p.Steps = append(p.Steps, d.boxStep(im, one))
 		}
 	}
 	return p

@@ -105,38 +105,61 @@ func (im *decision) why() []string {
 // its name.
 const NoBox = "a container of this name is no box"
 
-func (d *decider) boxStep(im *decision) Step {
+// boxStep returns what is to be done about one box of an image.
+func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
+	name := one.Box.Name
 	s := Step{
-		Target: Target{Box, im.Manager, im.Box.Name},
+		Target: Target{Box, im.Manager, name},
 		Needs:  []Target{{Image, im.Manager, im.Ref()}},
-		Wanted: im.Image,
+		Wanted: one,
 	}
 	x := d.stores[im.Manager]
 	boxes := x.boxes
-	if im.Box.Root && im.Manager == hierarchy.Podman {
+	if one.Box.Root && im.Manager == hierarchy.Podman {
 		if x.store.RootUnknown {
 			s.Action, s.Reason = Recreate, "a box of root's podman, which sudo would not show; kept if nothing changed"
 			return s
 		}
 		boxes = x.root
 	}
-	old, found := boxes[im.Box.Name]
-	s.Action, s.Reason = compareBox(im, old, found)
-	left, stopped := boxes[im.Box.Name+hierarchy.Aside]
+	old, found := boxes[name]
+	s.Action, s.Reason = compareBox(im, one.Box, old, found)
+	left, stopped := boxes[name+hierarchy.Aside]
 	switch {
-	case !found && slices.Contains(x.store.Others, im.Box.Name):
+	case !found && slices.Contains(x.store.Others, name):
 		s.Action, s.Reason = Refuse, NoBox
 	case s.Action == Recreate && d.other(old.Labels) != "":
 		s.Owner = d.other(old.Labels)
 		s.Action, s.Reason = Refuse, "a box of "+s.Owner+" has this name"
-	case stopped && left.Labels[hierarchy.LabelBox] == im.Box.Name && (s.Action == Keep || s.Action == Create):
+	case stopped && left.Labels[hierarchy.LabelBox] == name && (s.Action == Keep || s.Action == Create):
 		// The next run puts right what one leaves that was killed.
 		s.Action, s.Reason = Recreate, "an earlier run was stopped: "+left.Name+" is left of it"
+	case s.Action == Recreate && !im.build:
+		if later, ok := rolledBack(im, one.Box, old, hierarchy.Generations(slices.Collect(maps.Values(boxes)), name)); ok {
+			s.Action, s.Reason = Keep, "rolled back from "+later+", until its image or its spec changes"
+		}
 	}
 	return s
 }
 
-func compareBox(im *decision, old hierarchy.StoredBox, found bool) (Action, string) {
+// rolledBack returns the generation that a box was rolled back from, when that
+// is what is wanted: it would only come back. A generation is older than the box
+// unless somebody rolled back.
+func rolledBack(im *decision, want *hierarchy.Box, now hierarchy.StoredBox, kept []hierarchy.StoredBox) (string, bool) {
+	if len(kept) == 0 {
+		return "", false
+	}
+	last := kept[0]
+	return last.Name, last.Created > now.Created && last.Labels[hierarchy.LabelSpec] == want.Spec() && im.sameContent(last)
+}
+
+// sameContent reports whether a box was made from what the image's name stands
+// for, or from the same content.
+func (im *decision) sameContent(b hierarchy.StoredBox) bool {
+	return b.ImageID == im.stored.ID || b.Content != "" && b.Content == im.stored.Content
+}
+
+func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, found bool) (Action, string) {
 	if !found {
 		return Create, "box does not exist"
 	}
@@ -144,7 +167,7 @@ func compareBox(im *decision, old hierarchy.StoredBox, found bool) (Action, stri
 		return Refuse, "a box of this name was not made by ocisi"
 	}
 	var reasons []string
-	keys, ok := hierarchy.SpecChanges(old.Labels[hierarchy.LabelSpec], im.Box.Spec())
+	keys, ok := hierarchy.SpecChanges(old.Labels[hierarchy.LabelSpec], want.Spec())
 	switch {
 	case !ok:
 		reasons = append(reasons, "its labels do not say what it is")
@@ -155,7 +178,7 @@ func compareBox(im *decision, old hierarchy.StoredBox, found bool) (Action, stri
 	case im.build:
 		reasons = append(reasons, "image "+im.Name+" is rebuilt; kept if its layers come out the same")
 	case im.foreign:
-	case old.ImageID != im.stored.ID && (old.Content == "" || old.Content != im.stored.Content):
+	case !im.sameContent(old):
 		reasons = append(reasons, "box runs an older image")
 	}
 	switch {

@@ -86,7 +86,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
-	p := plan.Clean(g, stores, s.config, o.boxless)
+	p := plan.Clean(g, stores, plan.CleanOptions{File: s.config, Boxless: o.boxless, Generations: true})
 	if len(p.Steps) == 0 {
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err

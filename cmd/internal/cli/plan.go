@@ -81,7 +81,7 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 	if !orphans {
 		return p, 0, nil
 	}
-	p.Orphans = plan.Clean(g, stores, s.config, false).Steps
+	p.Orphans = plan.Clean(g, stores, plan.CleanOptions{File: s.config}).Steps
 	freed, err := s.weigh(ctx, p.Orphans)
 	return p, freed, err
 }

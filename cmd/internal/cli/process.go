@@ -173,7 +173,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	if !r.orphans {
 		return p, 0, nil
 	}
-	orphans := plan.Clean(r.all, stores, s.config, false).Steps
+	orphans := plan.Clean(r.all, stores, plan.CleanOptions{File: s.config}).Steps
 	freed, err := s.weigh(ctx, orphans)
 	p.Steps = append(p.Steps, orphans...)
 	return p, freed, err
