@@ -235,6 +235,11 @@ func TestConfigErrors(t *testing.T) {
 		{"user in a volume", entry("  box: {volumes: [\"/srv/$USER:/x\"]}\n"), "holds '$', which distrobox would hand to a shell"},
 		{"blank in a volume", entry("  box: {volumes: [\"/srv/a b:/x\"]}\n"), "holds ' ', which distrobox would hand to a shell"},
 		{"home in the path", "- {name: a, path: ~/x, enabled: true}\n", "path \"~/x\" holds '~'"},
+		{"half a generation", entry("  keep: 0.5\n"), "keep wants a whole number from 0, not the number 0.5"},
+		{"less than no generation", entry("  keep: -1\n"), "keep wants a whole number from 0"},
+		{"a check with a pipe", entry("  box: {check: a | b}\n"), "check \"|\" holds '|'"},
+		{"no time", "start_timeout: soon\nimages: []\n", "start_timeout \"soon\" is no time"},
+		{"no time at all", "start_timeout: 0s\nimages: []\n", "write a number with s, m or h, as in 15m"},
 		{"undeclared argument", entry("  args: {ZIG: 1}\n"), ":4:10: argument ZIG is not declared in Containerfile.fedora-dev-base\n    args: {ZIG: 1}\n           ^"},
 	} {
 		cfg, err := hierarchy.ParseConfig("/c/ocisi.yaml", []byte(c.text))
