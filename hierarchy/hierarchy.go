@@ -43,6 +43,9 @@ const (
 	LabelSpec = "ocisi.spec"
 	// LabelImageID is on boxes: the ID of the image that the box was created from.
 	LabelImageID = "ocisi.image-id"
+	// LabelExports is on boxes: what the box exports to the host, as JSON, so that
+	// its launchers can be made again when it comes back from a generation.
+	LabelExports = "ocisi.exports"
 
 	// LabelBaseName and LabelBaseDigest are the image, not managed, that the last
 	// stage of the Containerfile is built on, and its digest in the registry. The

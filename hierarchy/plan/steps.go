@@ -124,14 +124,14 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 	}
 	old, found := boxes[name]
 	s.Action, s.Reason = compareBox(im, one.Box, old, found)
-	left, stopped := boxes[name+hierarchy.Aside]
+	left, stopped := waiting(boxes, name)
 	switch {
 	case !found && slices.Contains(x.store.Others, name):
 		s.Action, s.Reason = Refuse, NoBox
 	case s.Action == Recreate && d.other(old.Labels) != "":
 		s.Owner = d.other(old.Labels)
 		s.Action, s.Reason = Refuse, "a box of "+s.Owner+" has this name"
-	case stopped && left.Labels[hierarchy.LabelBox] == name && (s.Action == Keep || s.Action == Create):
+	case stopped && (s.Action == Keep || s.Action == Create):
 		// The next run puts right what one leaves that was killed.
 		s.Action, s.Reason = Recreate, "an earlier run was stopped: "+left.Name+" is left of it"
 	case s.Action == Recreate && !im.build:
@@ -140,6 +140,16 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 		}
 	}
 	return s
+}
+
+// waiting returns the box that a run which was killed left aside.
+func waiting(boxes map[string]hierarchy.StoredBox, name string) (hierarchy.StoredBox, bool) {
+	for _, b := range boxes {
+		if of, role, _ := b.Role(); of == name && role == hierarchy.Waiting {
+			return b, true
+		}
+	}
+	return hierarchy.StoredBox{}, false
 }
 
 // rolledBack returns the generation that a box was rolled back from, when that
