@@ -12,17 +12,24 @@ import (
 )
 
 // lockedError says that another ocisi is at work.
-type lockedError struct{ pid int }
+type lockedError struct {
+	pid  int
+	what string // "ocisi process, since 05:53"; "" when it does not say
+}
 
 func (e *lockedError) Error() string {
-	return fmt.Sprintf("another ocisi is at work (process %d)", e.pid)
+	if e.what == "" {
+		return fmt.Sprintf("another ocisi is at work (process %d)", e.pid)
+	}
+	return fmt.Sprintf("another ocisi is at work (process %d: %s)", e.pid, e.what)
 }
 
 // lock keeps two runs from changing the same stores at once. The kernel gives
-// the lock back when the process ends, however it ends; the file stays.
-func (env Env) lock() (release func(), err error) {
+// the lock back when the process ends, however it ends; the file stays, and
+// tells who has it: the process's number, and what it does since when.
+func (env Env) lock(verb string) (release func(), err error) {
 	path := filepath.Join(env.StateDir, "lock")
-	if err := os.MkdirAll(env.StateDir, 0o700); err != nil {
+	if err := env.Disk.MkdirAll(env.StateDir, 0o700); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -35,17 +42,12 @@ func (env Env) lock() (release func(), err error) {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		text, _ := io.ReadAll(f)
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
-		return nil, &lockedError{pid: pid}
+		number, what, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+		pid, _ := strconv.Atoi(number)
+		return nil, &lockedError{pid: pid, what: what}
 	}
-	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
-		f.Close()
-		return nil, err
-	}
+	// What is in there is for people: on a full disk the lock is as good without.
+	_ = f.Truncate(0)
+	fmt.Fprintf(f, "%d ocisi %s, since %s\n", os.Getpid(), verb, env.Now().Format("15:04"))
 	return func() { f.Close() }, nil
-}
-
-func writePID(w io.Writer) error {
-	_, err := fmt.Fprintln(w, os.Getpid())
-	return err
 }

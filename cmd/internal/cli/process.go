@@ -42,6 +42,7 @@ new image has been built and the new box entered; its home is never touched.`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.prune, "prune", "p", false, "first remove what nobody uses: stopped containers, images and build cache, also those that ocisi did not make; asks before it does")
+	f.BoolVar(&o.force, "force", false, "replace boxes that somebody is in, too: asks, since that ends what runs in there; with --refresh, also build all images anew, whatever their age")
 	f.BoolVar(&o.refresh, "refresh", false, "also look for newer bases, and build anew what is older than its max_age, as 'ocisi recreate' does")
 	o.addFlags(cmd)
 	return cmd
@@ -53,7 +54,6 @@ func (o *processOptions) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.skipClean, "skip-clean", "s", false, "keep the images of boxes that were replaced")
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
 	f.BoolVar(&o.orphans, "prune-orphans", false, "also remove what ocisi made and the config no longer wants, as 'ocisi clean' does")
-	f.BoolVar(&o.force, "force", false, "build all images anew, whatever their age, every step of them")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes or what nobody uses is removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
 	addJobs(cmd)
@@ -164,7 +164,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 		return plan.Plan{}, 0, err
 	}
 	o := s.options()
-	o.Refresh, o.Force = r.refresh, r.force
+	o.Refresh, o.Force = r.refresh, r.refresh && r.force
 	if r.refresh {
 		o.Remote = s.remote(ctx, r.wanted, stores, false)
 		r.env.warnUnknown(o.Remote)
@@ -194,7 +194,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 	if err := r.outcome(results, log); err != nil {
 		return err
 	}
-	return r.report(ctx, s)
+	return errors.Join(r.report(ctx, s), r.postponed(results))
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
@@ -213,6 +213,20 @@ func (r *processRun) outcome(results []apply.Result, log *runLog) error {
 		}
 	}
 	return nil
+}
+
+// postponed tells how to get on with the boxes that were left alone because
+// somebody is in them.
+func (r *processRun) postponed(results []apply.Result) error {
+	var err error
+	for _, res := range results {
+		if is[*apply.PostponedError](res.Err) {
+			fmt.Fprintf(r.env.Stderr, "ocisi: box %s was left as it is: %v\nhint: leave it and run ocisi again; or end what runs in there: %s %s --force %[1]s\n",
+				res.Step.Name, res.Err, r.env.self(r.loaded.config.File), r.verb)
+			err = exitError(exitNotNow)
+		}
+	}
+	return err
 }
 
 // apply runs a plan and shows it.

@@ -19,6 +19,7 @@ bases that the lock file holds; 'ocisi lock --update' moves them.`,
 		Args: usage(cobra.ArbitraryArgs),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
+	cmd.Flags().BoolVar(&o.force, "force", false, "build all images anew, whatever their age, every step of them; and replace boxes that somebody is in, too: asks, since that ends what runs in there")
 	o.addFlags(cmd)
 	return cmd
 }

@@ -51,7 +51,7 @@ func (env Env) begin(verb string, verbose, dryRun bool) (Env, *runLog, func(), e
 	if dryRun {
 		return env, &runLog{}, func() {}, nil
 	}
-	release, err := env.lock()
+	release, err := env.lock(verb)
 	if err != nil {
 		return env, nil, nil, err
 	}

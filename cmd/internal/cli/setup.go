@@ -231,7 +231,7 @@ func (o *setupOptions) confirm(cmd *cobra.Command, files bootstrap.Plan, r *proc
 }
 
 func (o *setupOptions) write(ctx context.Context, files bootstrap.Plan) error {
-	release, err := o.env.lock()
+	release, err := o.env.lock("setup")
 	if err != nil {
 		return err
 	}
