@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
+	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",
 	"bootstrap/host":              "internal/process",
@@ -31,7 +31,8 @@ var mayImport = map[string]string{
 	"hierarchy/apply":             "hierarchy hierarchy/plan",
 	"hierarchy/engine":            "hierarchy hierarchy/layers internal/process",
 	"hierarchy/engine/enginetest": "",
-	"hierarchy/box":               "hierarchy hierarchy/layers internal/process",
+	"hierarchy/box":               "hierarchy hierarchy/launcher hierarchy/layers internal/disk internal/process",
+	"hierarchy/launcher":          "hierarchy internal/disk",
 	"hierarchy/registry":          "internal/process",
 	"internal/disk":               "",
 	"internal/process":            "",
