@@ -64,7 +64,10 @@ func (s *store) build(ctx context.Context, r recipe, tell func(event)) (id strin
 func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	im := Image{Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels), Config: parent.Config}
+	im := Image{
+		Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels), Config: parent.Config,
+		Files: maps.Clone(parent.Files), Commands: parent.Commands,
+	}
 	if im.Labels == nil {
 		im.Labels = make(map[string]string)
 	}
@@ -76,6 +79,7 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 		}
 		e := event{Step: i + 1, Steps: len(steps), Title: step, Cached: i == 0}
 		im.Config = im.Config.with(step)
+		im.touch(step)
 		if layered.MatchString(step) {
 			var l Layer
 			l, e.Cached = s.layer(im.Layers, step, declared, r)
@@ -92,6 +96,18 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 	}
 	s.put(im)
 	return im.ID
+}
+
+// touch adds the files that a step RUN touch FILE… makes, where images have
+// files at all.
+func (im *Image) touch(step string) {
+	names, ok := strings.CutPrefix(step, "RUN touch ")
+	if !ok || im.Files == nil {
+		return
+	}
+	for name := range strings.FieldsSeq(names) {
+		im.Files[name] = ""
+	}
 }
 
 // layer returns what a step makes, and whether it was made before.
@@ -224,5 +240,5 @@ func (s *store) copyOf(name string) (Image, bool) {
 // buildForProgram is how the podman program builds: a JSON recipe comes in, a
 // stream of events goes out, the last of which has the ID or the error.
 func (a *api) buildForProgram(w http.ResponseWriter, r *http.Request) {
-	serveBuild(a.store, w, r)
+	a.serveBuild(w, r)
 }

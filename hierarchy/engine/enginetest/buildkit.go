@@ -30,11 +30,13 @@ type buildKit struct {
 	control.UnimplementedControlServer
 
 	store    *store
+	watch    *watch
 	sessions *session.Manager
 	conns    chan net.Conn
 
 	mu   sync.Mutex
 	jobs map[string]*job
+	open []net.Conn // all that were hijacked
 }
 
 // job is one solve; whoever comes first, Solve or Status, makes it.
@@ -48,7 +50,7 @@ func (a *api) addBuildKit() error {
 	if err != nil {
 		return err
 	}
-	a.kit = &buildKit{store: a.store, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
+	a.kit = &buildKit{store: a.store, watch: a.watch, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
 	srv := grpc.NewServer()
 	control.RegisterControlServer(srv, a.kit)
 	go func() { _ = srv.Serve(hijacked{a.kit.conns}) }()
@@ -83,6 +85,9 @@ func (k *buildKit) serveGRPC(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+	k.mu.Lock()
+	k.open = append(k.open, conn)
+	k.mu.Unlock()
 	k.conns <- read{conn, buf.Reader}
 }
 
@@ -126,6 +131,37 @@ func (k *buildKit) Status(r *control.StatusRequest, out control.Control_StatusSe
 
 // Solve implements control.ControlServer.
 func (k *buildKit) Solve(ctx context.Context, r *control.SolveRequest) (*control.SolveResponse, error) {
+	if err := k.obey(ctx, false); err != nil {
+		return nil, err
+	}
+	answer, err := k.solve(ctx, r)
+	if failed := k.obey(ctx, true); failed != nil {
+		return nil, failed
+	}
+	return answer, err
+}
+
+// obey returns an error when the watch wants one.
+func (k *buildKit) obey(ctx context.Context, done bool) error {
+	switch k.watch.ask(k.store.name+" Solve", done) {
+	case Pass:
+		return nil
+	case Hang:
+		<-ctx.Done()
+		return ctx.Err()
+	case Cut:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		for _, conn := range k.open {
+			_ = conn.Close()
+		}
+		k.open = nil
+	case Fail:
+	}
+	return errors.New("the engine has failed, as the test wants")
+}
+
+func (k *buildKit) solve(ctx context.Context, r *control.SolveRequest) (*control.SolveResponse, error) {
 	j := k.job(r.Ref)
 	defer close(j.ended)
 	if len(r.Exporters) != 1 || r.Exporters[0].Type != "moby" {

@@ -34,6 +34,7 @@ func (a *api) listContainers(w http.ResponseWriter, r *http.Request) {
 		}
 		list = append(list, map[string]any{
 			"Id": c.ID, "Names": []string{"/" + c.Name}, "Image": image, "ImageID": c.ImageID, "Labels": c.Labels, "State": c.State, "SizeRw": c.SizeRw,
+			"Created": c.Created,
 		})
 	}
 	answer(w, http.StatusOK, list)
@@ -53,28 +54,37 @@ func (a *api) withContainer(w http.ResponseWriter, r *http.Request, f func(c *Co
 
 func (a *api) inspectContainer(w http.ResponseWriter, r *http.Request) {
 	a.withContainer(w, r, func(c *Container) {
-		answer(w, http.StatusOK, map[string]any{
-			"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Config": map[string]any{"Image": c.Image, "Labels": c.Labels},
-			"State": map[string]any{"Status": c.State, "Running": c.State == "running"},
-		})
+		in := map[string]any{
+			"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": rfc3339(c.Created),
+			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels},
+			"State":      map[string]any{"Status": c.State, "Running": c.State == "running"},
+			"HostConfig": map[string]any{"Binds": c.Mounts, "UsernsMode": c.Userns},
+			"ExecIDs":    a.store.execIDs(c),
+		}
+		if size := r.FormValue("size"); size == "1" || size == "true" {
+			in["SizeRw"] = c.SizeRw
+		}
+		answer(w, http.StatusOK, in)
 	})
 }
 
 func (a *api) changeContainer(w http.ResponseWriter, r *http.Request) {
 	a.withContainer(w, r, func(c *Container) {
-		switch verb := r.PathValue("verb"); verb {
-		case "rename":
-			name := strings.TrimPrefix(r.FormValue("name"), "/")
-			if a.store.container(name) != nil {
-				refuse(w, http.StatusConflict, "The container name \""+name+"\" is already in use")
-				return
-			}
-			a.store.calls.add("%s rename %s %s", a.store.name, c.Name, name)
-			c.Name = name
-		case "stop", "kill":
+		verb := r.PathValue("verb")
+		switch {
+		case verb == "rename":
+			a.rename(w, r, c)
+			return
+		case verb == "kill" && c.State != "running":
+			refuse(w, http.StatusConflict, "container "+c.ID+" is not running")
+			return
+		case verb == "stop" && c.State != "running", verb == "start" && c.State == "running":
+			w.WriteHeader(http.StatusNotModified)
+			return
+		case verb == "stop", verb == "kill":
 			a.store.calls.add("%s stop %s", a.store.name, c.Name)
-			c.State = "exited"
-		case "start":
+			c.end()
+		case verb == "start":
 			c.State = "running"
 		default:
 			refuse(w, http.StatusNotFound, "page not found")
@@ -84,15 +94,30 @@ func (a *api) changeContainer(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+func (a *api) rename(w http.ResponseWriter, r *http.Request, c *Container) {
+	name := strings.TrimPrefix(r.FormValue("name"), "/")
+	if a.store.container(name) != nil {
+		refuse(w, http.StatusConflict, "The container name \""+name+"\" is already in use")
+		return
+	}
+	a.store.calls.add("%s rename %s %s", a.store.name, c.Name, name)
+	c.Name = name
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func (a *api) removeContainer(w http.ResponseWriter, r *http.Request) {
 	a.withContainer(w, r, func(c *Container) {
 		if c.State == "running" && r.FormValue("force") != "1" {
 			refuse(w, http.StatusConflict, "cannot remove container \"/"+c.Name+"\": container is running: stop the container before removing or force remove")
 			return
 		}
-		a.store.calls.add("%s rm %s", a.store.name, c.Name)
-		id := c.ID
-		a.store.state.Containers = slices.DeleteFunc(a.store.state.Containers, func(c Container) bool { return c.ID == id })
+		st := a.store
+		st.calls.add("%s rm %s", st.name, c.Name)
+		id, volumes := c.ID, c.Anonymous
+		if r.FormValue("v") == "1" {
+			st.state.Volumes = slices.DeleteFunc(slices.Clone(st.state.Volumes), func(v string) bool { return slices.Contains(volumes, v) })
+		}
+		st.state.Containers = slices.DeleteFunc(st.state.Containers, func(c Container) bool { return c.ID == id })
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
@@ -120,8 +145,13 @@ func (a *api) addContainer(w http.ResponseWriter, r *http.Request) {
 	maps.Copy(labels, im.Labels)
 	maps.Copy(labels, c.Labels)
 	c.Labels = labels
-	if s.name == "podman" {
+	if s.name == "podman" && len(im.Refs) > 0 {
 		c.Image = im.Refs[0]
+	}
+	c.Files, c.Created = maps.Clone(c.Files), s.now()
+	c.ID = strings.TrimPrefix(hash("container", c.Name, itoa(int(c.Created))), "sha256:")
+	for _, what := range []string{"pts", "journal"} { // as distrobox has them
+		c.Anonymous = append(c.Anonymous, strings.TrimPrefix(hash("volume", c.ID, what), "sha256:"))
 	}
 	c = s.completeContainer(c)
 	s.state.Containers = append(s.state.Containers, c)

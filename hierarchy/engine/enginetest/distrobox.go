@@ -1,24 +1,32 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
+// defaultImage is what distrobox makes a box of that it was asked to enter and
+// that is not there.
+const defaultImage = "registry.fedoraproject.org/fedora-toolbox:latest"
+
 // Distrobox plays the program distrobox: create, enter, rm, list and --version,
-// on the store of DBX_CONTAINER_MANAGER. In a box there is one program,
-// distrobox-export; all others do nothing, successfully.
+// on the store of DBX_CONTAINER_MANAGER. In a box, distrobox-export --bin writes
+// a launcher; what else runs there see run.
 func Distrobox() {
 	note("distrobox")
 	args := os.Args[1:]
 	if len(args) == 0 {
 		exit("Error: a command is needed")
 	}
-	if data, err := os.ReadFile(filepath.Join(os.Getenv(envDir), "distrobox-"+args[0]+".err")); err == nil {
+	if data, err := os.ReadFile(storyFile("distrobox-" + args[0] + ".err")); err == nil {
 		exit("%s", strings.TrimRight(string(data), "\n"))
 	}
 	ctx := context.Background()
@@ -38,19 +46,52 @@ func Distrobox() {
 	}
 }
 
-func printVersion() {
-	version := "1.8.2.5"
-	if data, err := os.ReadFile(filepath.Join(os.Getenv(envDir), "distrobox-version")); err == nil {
-		version = strings.TrimSpace(string(data))
+// DistroboxEnter plays distrobox-enter, a program of version 1's that version 2
+// does not have.
+func DistroboxEnter() {
+	if isVersion2() {
+		fmt.Fprintln(os.Stderr, "distrobox-enter: command not found")
+		os.Exit(127)
 	}
-	if strings.HasPrefix(version, "2.") {
-		fmt.Println("distrobox version " + version)
-		return
-	}
-	fmt.Println("distrobox: " + version)
+	note("distrobox-enter")
+	boxEnter(context.Background(), os.Args[1:])
 }
 
-// store returns the socket of the store that distrobox was told to use.
+func storyFile(name string) string { return filepath.Join(os.Getenv(envDir), name) }
+
+// trouble does what the story's files want of a verb on one box, and returns
+// if they want nothing. first is done before, with the file's text.
+func trouble(verb, name string, first func(text string, end bool)) {
+	if data, err := os.ReadFile(storyFile("distrobox-" + verb + "-" + name + ".err")); err == nil {
+		first(string(data), true)
+		exit("%s", strings.TrimRight(string(data), "\n"))
+	}
+	if data, err := os.ReadFile(storyFile("distrobox-" + verb + "-" + name + ".block")); err == nil {
+		first(string(data), false)
+		for {
+			time.Sleep(time.Hour) // a select would be a deadlock to Go
+		}
+	}
+}
+
+func isVersion2() bool { return strings.HasPrefix(version(), "2") }
+
+func version() string {
+	if data, err := os.ReadFile(storyFile("distrobox-version")); err == nil {
+		return strings.TrimSpace(string(data))
+	}
+	return "1.8.2.5"
+}
+
+func printVersion() {
+	if isVersion2() {
+		fmt.Println("distrobox version " + version())
+		return
+	}
+	fmt.Println("distrobox: " + version())
+}
+
+// socketOfManager returns the socket of the store that distrobox was told to use.
 func socketOfManager() string {
 	if os.Getenv("DBX_CONTAINER_MANAGER") == "podman" {
 		return os.Getenv(envPodman)
@@ -62,7 +103,9 @@ func socketOfManager() string {
 // what follows --.
 type flags struct {
 	values  map[string]string
+	volumes []string
 	labels  map[string]string
+	more    []string // that are to be handed on, but for labels
 	rest    []string // words that are no flags
 	command []string
 }
@@ -75,14 +118,17 @@ func parseFlags(args []string) flags {
 		case "--":
 			f.command = args[i+1:]
 			return f
-		case "--image", "-i", "--name", "-n", "--home", "-H", "--hostname", "--volume", "--additional-packages", "--init-hooks", "--additional-flags", "-a":
+		case "--image", "-i", "--name", "-n", "--home", "-H", "--hostname", "--volume", "--additional-packages", "--init-hooks", "--pre-init-hooks", "--additional-flags", "-a":
 			if !has && i+1 < len(args) {
 				i++
 				value = args[i]
 			}
 			f.values[name] = value
-			if name == "--additional-flags" {
-				f.addLabel(value)
+			switch name {
+			case "--additional-flags", "-a":
+				f.hand(value)
+			case "--volume":
+				f.volumes = append(f.volumes, value)
 			}
 		default:
 			if strings.HasPrefix(name, "-") {
@@ -95,13 +141,16 @@ func parseFlags(args []string) flags {
 	return f
 }
 
-func (f flags) addLabel(flag string) {
+// hand notes a flag that is to be handed on to the engine.
+func (f *flags) hand(flag string) {
 	for _, prefix := range []string{"--label ", "--label="} {
 		if label, ok := strings.CutPrefix(flag, prefix); ok {
 			k, v, _ := strings.Cut(label, "=")
 			f.labels[k] = strings.Trim(v, `'"`)
+			return
 		}
 	}
+	f.more = append(f.more, flag)
 }
 
 func (f flags) name() string {
@@ -120,30 +169,101 @@ func boxCreate(ctx context.Context, args []string) {
 	f := parseFlags(args)
 	f.labels["manager"] = "distrobox"
 	f.labels["distrobox.unshare_groups"] = "0"
-	image := f.values["--image"]
-	if image == "" {
-		image = f.values["-i"]
+	if isVersion2() {
+		f.labels["distrobox.version"] = "2"
 	}
+	image := cmp.Or(f.values["--image"], f.values["-i"], defaultImage)
 	fmt.Fprintf(os.Stderr, "Creating '%s' using image %s\n", f.name(), image)
-	c := Container{Name: f.name(), Image: image, Labels: f.labels, State: "created"}
+	c := Container{
+		Name: f.name(), Image: image, Labels: f.labels, State: "created",
+		Mounts: append([]string{os.Getenv("HOME") + ":" + os.Getenv("HOME")}, f.volumes...), Flags: f.more, Home: cmp.Or(f.values["--home"], f.values["-H"]),
+	}
+	if os.Getenv("DBX_CONTAINER_MANAGER") == "podman" {
+		c.Userns = "keep-id:size=65536"
+		if os.Getenv("DBX_USERNS_NOLIMIT") != "" {
+			c.Userns = "keep-id"
+		}
+	}
+	trouble("create", f.name(), func(string, bool) {})
 	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/container", c)
 	if err != nil {
 		exit("Error: %v", err)
 	}
 	_ = body.Close()
-	fmt.Printf("Distrobox '%s' successfully created.\n", f.name())
+	fmt.Fprintf(os.Stderr, "Distrobox '%s' successfully created.\n", f.name())
 }
 
 func boxEnter(ctx context.Context, args []string) {
 	f := parseFlags(args)
-	body, err := call(ctx, socketOfManager(), http.MethodPost, "/containers/"+f.name()+"/start", nil)
+	if !exists(ctx, f.name()) {
+		createUnasked(ctx, f.name())
+	}
+	start := func(text string, end bool) bool {
+		if text != "" && !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/start", entering{Name: f.name(), Log: text, End: end})
+		if err != nil {
+			exit("Error: %v", err)
+		}
+		return decoded[bool](body)
+	}
+	trouble("enter", f.name(), func(text string, end bool) { start(text, end) })
+	if !start("", false) {
+		fmt.Fprintf(os.Stderr, "Starting container...                   \t\033[32m [ OK ]\n\033[0m\nContainer Setup Complete!\n")
+	}
+	if len(f.command) > 0 && f.command[0] == "distrobox-export" {
+		export(f.name(), f.command[1:])
+		return
+	}
+	if len(f.command) == 0 {
+		return // somebody's shell
+	}
+	runInBox(ctx, f)
+}
+
+// runInBox runs the command of an enter, prints what it prints and exits as it
+// does.
+func runInBox(ctx context.Context, f flags) {
+	e := entering{Name: f.name(), User: cmp.Or(os.Getenv("USER"), "al"), ID: 1000, Home: os.Getenv("HOME"), Env: map[string]string{"SHELL": os.Getenv("SHELL")}, Argv: f.command}
+	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/run", e)
+	if err != nil {
+		exit("Error: %v", err)
+	}
+	got := decoded[Answer](body)
+	_, _ = os.Stdout.WriteString(got.Out)
+	_, _ = os.Stderr.WriteString(got.Err)
+	os.Exit(got.Exit)
+}
+
+func exists(ctx context.Context, name string) bool {
+	body, err := call(ctx, socketOfManager(), http.MethodGet, "/containers/"+name+"/json", nil)
+	if err == nil {
+		_ = body.Close()
+	}
+	return err == nil
+}
+
+// createUnasked makes a box of the default image, as distrobox does when it is
+// to enter one that is not there and has nobody to ask.
+func createUnasked(ctx context.Context, name string) {
+	fmt.Fprintf(os.Stderr, "Create it now, out of image %s? [Y/n]: y\nCreating the container %s\n", defaultImage, name)
+	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/default?ref="+defaultImage, nil)
 	if err != nil {
 		exit("Error: %v", err)
 	}
 	_ = body.Close()
-	if len(f.command) > 0 && f.command[0] == "distrobox-export" {
-		export(f.name(), f.command[1:])
+	boxCreate(ctx, []string{"--yes", "-i", defaultImage, "-n", name})
+}
+
+// decoded reads an answer of the server's.
+func decoded[T any](body io.ReadCloser) T {
+	defer func() { _ = body.Close() }()
+	var v T
+	if err := json.NewDecoder(body).Decode(&v); err != nil {
+		exit("Error: %v", err)
 	}
+	return v
 }
 
 // export writes the launcher of a program, marked as distrobox marks its own.
@@ -160,7 +280,11 @@ func export(box string, args []string) {
 	if bin == "" {
 		return
 	}
-	text := fmt.Sprintf("#!/bin/sh\n# distrobox_binary\n# name: %s\nexec distrobox-enter -n %s -- '%s' \"$@\"\n", box, box, bin)
+	enter := "distrobox-enter"
+	if isVersion2() {
+		enter = `"distrobox" enter`
+	}
+	text := fmt.Sprintf("#!/bin/sh\n# distrobox_binary\n# name: %s\nexec %s -n %s -- '%s' \"$@\"\n", box, enter, box, bin)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		exit("Error: %v", err)
 	}
@@ -173,7 +297,7 @@ func export(box string, args []string) {
 func boxRemove(ctx context.Context, args []string) {
 	for _, name := range parseFlags(args).rest {
 		// Nothing to remove is a success to distrobox.
-		if body, err := call(ctx, socketOfManager(), http.MethodDelete, "/containers/"+name+"?force=1", nil); err == nil {
+		if body, err := call(ctx, socketOfManager(), http.MethodDelete, "/containers/"+name+"?force=1&v=1", nil); err == nil {
 			_ = body.Close()
 		}
 	}

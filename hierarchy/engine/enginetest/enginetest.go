@@ -18,7 +18,14 @@
 //	docker-build.block         builds do not end until they are cancelled (also -NAME)
 //	docker-pull.err            pulls fail with the file as message
 //	distrobox-VERB.err         distrobox VERB prints the file on stderr and exits 1
+//	distrobox-VERB-NAME.err    the same for one box; an enter has started the box
+//	                           first, which prints the file to its log and ends
+//	distrobox-VERB-NAME.block  the same, but the box runs on and distrobox hangs
+//	                           until it is killed
 //	distrobox-version          what distrobox --version says; "1.8.2.5" without it
+//	docker-NAME.container      fields of a Container, as {"Sessions": 1}: the
+//	                           container NAME takes them over before the next
+//	                           request, and the file goes
 //
 // The same with podman- for podman. The files are looked at when they matter,
 // so a script can add and remove them as it goes: a base moves when another
@@ -30,8 +37,22 @@
 // the same files of the context, and a new one without a cache. The image's ID
 // changes with its parent, its instructions, arguments and labels.
 //
-// The programs remove images by force of their names, as users do behind
-// ocisi's back: podman rmi NAME…, podman image prune -af, and Docker the same.
+// The programs do behind ocisi's back what users do: podman rmi NAME… (by force
+// of the names), image prune -af, container inspect NAME, start, stop and rm -f
+// NAME…, rename OLD NEW, and exec -d NAME COMMAND…, which opens a session that
+// does not end; Docker the same.
+//
+// Containers have files: those of their image and their own. What runs in one,
+// by Distrobox or by the engine's exec, is one of a few programs (see run), or
+// answers as its Commands say. A program that is not among its files is not
+// found, unless neither the container nor its image has any Files: then there
+// is every program, which does nothing, successfully.
+//
+// Distrobox is version 1 or 2, as the file distrobox-version says. Entering a box
+// that is not there makes one, as both do when they have nobody to ask.
+//
+// Server.Watch is for tests of what goes wrong: it is told before and after every
+// request, and says whether that is answered, refused, cut off or left hanging.
 //
 // In a testscript:
 //
@@ -81,8 +102,11 @@ const (
 type State struct {
 	Images     []Image
 	Containers []Container
-	Registry   []Image // what a pull finds; one name each
-	Cache      int64   // bytes of docker's build cache
+	Registry   []Image  // what a pull finds; one name each
+	Cache      int64    // bytes of docker's build cache
+	Volumes    []string // names; those of containers are among them
+	FileSystem string   // below podman's storage, as podman says it; "btrfs" when empty
+	Shifting   bool     // podman's storage maps ids without copies
 }
 
 // Image is an image of a store or a registry.
@@ -94,6 +118,9 @@ type Image struct {
 	Config  Config            // what containers inherit besides
 	Layers  []Layer           // from the base up
 	Created int64             // Unix seconds
+
+	Files    map[string]string // as in Container
+	Commands map[string]Answer // as in Container
 }
 
 // Config is the part of an image's config that a build sets by instructions of
@@ -111,25 +138,17 @@ type Layer struct {
 	Size   int64 // bytes
 }
 
-// Container is a container of a store.
-type Container struct {
-	ID      string // made up from the name when empty
-	Name    string
-	Image   string // the name it was created from
-	ImageID string
-	Labels  map[string]string
-	State   string // running, exited, created
-	SizeRw  int64  // bytes it has written
-}
-
 // Server serves one docker and one podman.
 type Server struct {
 	dir     string // of the story's files
 	sockets string
 	docker  *store
 	podman  *store
-	servers []*http.Server
+	watch   *watch
 	serving sync.WaitGroup
+
+	mu      sync.Mutex
+	servers map[string]*http.Server // by the name of the engine
 }
 
 // Start starts a server whose files are in dir.
@@ -139,13 +158,13 @@ func Start(dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: dir, sockets: sockets}
+	s := &Server{dir: dir, sockets: sockets, watch: &watch{}, servers: make(map[string]*http.Server)}
 	calls := &record{file: filepath.Join(dir, "calls")}
 	requests := &record{file: filepath.Join(dir, "requests")}
 	for _, name := range []string{"docker", "podman"} {
 		st, err := newStore(name, dir, calls, requests)
 		if err == nil {
-			err = s.serve(st)
+			err = s.serve(&api{store: st, watch: s.watch})
 		}
 		if err != nil {
 			s.Close()
@@ -155,12 +174,12 @@ func Start(dir string) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) serve(st *store) error {
+func (s *Server) serve(h *api) error {
+	st := h.store
 	l, err := net.Listen("unix", filepath.Join(s.sockets, st.name)) //nolint:noctx // lives until Close
 	if err != nil {
 		return err
 	}
-	h := &api{store: st}
 	if st.name == "docker" {
 		s.docker = st
 		if err := h.addBuildKit(); err != nil {
@@ -170,18 +189,58 @@ func (s *Server) serve(st *store) error {
 		s.podman = st
 	}
 	srv := &http.Server{Handler: h.routes()} //nolint:gosec // a test's own client
-	s.servers = append(s.servers, srv)
+	s.mu.Lock()
+	s.servers[st.name] = srv
+	s.mu.Unlock()
 	s.serving.Go(func() { _ = srv.Serve(l) })
 	return nil
 }
 
 // Close stops serving and removes the sockets.
 func (s *Server) Close() {
+	s.mu.Lock()
 	for _, srv := range s.servers {
 		_ = srv.Close()
 	}
+	s.mu.Unlock()
 	s.serving.Wait()
 	_ = os.RemoveAll(s.sockets)
+}
+
+// Down ends an engine, docker or podman, as a daemon ends: connections break, new
+// ones are refused, and docker's containers end with it. Up starts it again; what
+// the store holds is the same.
+func (s *Server) Down(name string) (up func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.servers[name].Close()
+	st := s.store(name)
+	if name == "docker" {
+		st.mu.Lock()
+		for i := range st.state.Containers {
+			st.state.Containers[i].end()
+		}
+		st.mu.Unlock()
+	}
+	return func() error { return s.serve(&api{store: st, watch: s.watch}) }
+}
+
+func (s *Server) store(name string) *store {
+	if name == "docker" {
+		return s.docker
+	}
+	return s.podman
+}
+
+// Edit changes what an engine's store holds, behind everybody's back.
+func (s *Server) Edit(name string, change func(*State)) {
+	st := s.store(name)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	change(&st.state)
+	for i, c := range st.state.Containers {
+		st.state.Containers[i] = st.completeContainer(c)
+	}
 }
 
 // DockerHost returns the docker endpoint, as DOCKER_HOST has it.

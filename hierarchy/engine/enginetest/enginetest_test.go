@@ -2,6 +2,7 @@ package enginetest_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,22 @@ func build() {
 }
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"build": build, "podman": enginetest.Podman, "docker": enginetest.Docker, "distrobox": enginetest.Distrobox})
+	testscript.Main(m, map[string]func(){
+		"build": build, "podman": enginetest.Podman, "docker": enginetest.Docker,
+		"distrobox": enginetest.Distrobox, "distrobox-enter": enginetest.DistroboxEnter,
+	})
+}
+
+// state writes what a store holds to the file state.
+func state(ts *testscript.TestScript, _ bool, args []string) {
+	server, _ := ts.Value("server").(*enginetest.Server)
+	held := server.Docker()
+	if args[0] == "podman" {
+		held = server.Podman()
+	}
+	data, err := json.MarshalIndent(held, "", " ")
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("state"), data, 0o600))
 }
 
 func TestScripts(t *testing.T) {
@@ -55,8 +71,10 @@ func TestScripts(t *testing.T) {
 			}
 			env.Defer(server.Close)
 			env.Vars = append(env.Vars, server.Env()...)
+			env.Values["server"] = server
 			return nil
 		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"state": state},
 	})
 }
 

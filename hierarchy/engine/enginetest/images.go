@@ -15,6 +15,7 @@ import (
 // api serves the HTTP API of one store.
 type api struct {
 	store *store
+	watch *watch
 	kit   *buildKit // nil: podman
 }
 
@@ -33,6 +34,12 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("GET /containers/json", a.listContainers)
 	mux.HandleFunc("GET /containers/{name}/json", a.inspectContainer)
 	mux.HandleFunc("POST /containers/{name}/{verb}", a.changeContainer)
+	mux.HandleFunc("POST /containers/{name}/exec", a.createExec)
+	mux.HandleFunc("GET /containers/{name}/logs", a.logs)
+	mux.HandleFunc("GET /containers/{name}/changes", a.changes)
+	mux.HandleFunc("GET /containers/{name}/archive", a.archive) // and HEAD
+	mux.HandleFunc("POST /exec/{id}/start", a.startExec)
+	mux.HandleFunc("GET /exec/{id}/json", a.inspectExec)
 	mux.HandleFunc("DELETE /containers/{name}", a.removeContainer)
 	mux.HandleFunc("GET /system/df", a.diskUsage)
 	mux.HandleFunc("POST /build/prune", a.pruneCache)
@@ -40,6 +47,10 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /enginetest/pull", a.pullForProgram)
 	mux.HandleFunc("POST /enginetest/container", a.addContainer)
 	mux.HandleFunc("POST /enginetest/prune", a.pruneImages)
+	mux.HandleFunc("POST /enginetest/default", a.defaultForProgram)
+	mux.HandleFunc("POST /enginetest/run", a.runForProgram)
+	mux.HandleFunc("POST /enginetest/start", a.startForProgram)
+	mux.HandleFunc("POST /enginetest/session", a.sessionForProgram)
 	if a.kit != nil {
 		mux.HandleFunc("POST /grpc", a.kit.serveGRPC)
 		mux.HandleFunc("POST /session", a.kit.serveSession)
@@ -54,7 +65,8 @@ func (a *api) routes() http.Handler {
 			request.RawQuery, _ = url.QueryUnescape(request.RawQuery)
 			a.store.requests.add("%s %s %s", a.store.name, r.Method, strings.TrimSuffix(request.Path+"?"+request.RawQuery, "?"))
 		}
-		mux.ServeHTTP(w, r)
+		a.store.overlay()
+		a.watched(mux, w, r)
 	})
 }
 
@@ -101,6 +113,7 @@ func (a *api) info(w http.ResponseWriter, _ *http.Request) {
 	info := map[string]any{"ServerVersion": a.engineVersion(), "Driver": "overlay2", "DockerRootDir": "/var/lib/docker"}
 	if a.store.name == "podman" {
 		info["Driver"], info["DockerRootDir"], info["SecurityOptions"] = "overlay", "/home/user/.local/share/containers/storage", []string{"name=rootless"}
+		info["DriverStatus"] = a.store.driverStatus()
 	}
 	answer(w, http.StatusOK, info)
 }

@@ -59,39 +59,68 @@ func Podman() {
 		fmt.Println("podman version 5.8.6")
 	case "ps":
 		fmt.Println("[]")
-	case "rmi", "image":
-		removeByProgram(ctx, os.Getenv(envPodman), args)
+	case "rmi", "image", "container", "inspect", "start", "stop", "rm", "rename", "exec":
+		byProgram(ctx, os.Getenv(envPodman), args)
 	default:
 		exit("Error: unrecognized command `podman %s`", args[0])
 	}
 }
 
-// Docker plays the program docker, for those who remove images without ocisi.
+// Docker plays the program docker, for those who do things without ocisi.
 func Docker() {
 	note("docker")
-	removeByProgram(context.Background(), os.Getenv(envDocker), os.Args[1:])
+	byProgram(context.Background(), os.Getenv(envDocker), os.Args[1:])
 }
 
-// removeByProgram does rmi NAME… and image prune -af.
-func removeByProgram(ctx context.Context, socket string, args []string) {
-	requests := [][2]string{}
-	switch {
-	case len(args) > 1 && args[0] == "rmi":
-		for _, name := range args[1:] {
-			requests = append(requests, [2]string{http.MethodDelete, "/images/" + name})
-		}
-	case slices.Equal(args, []string{"image", "prune", "-af"}):
-		requests = append(requests, [2]string{http.MethodPost, "/enginetest/prune"})
-	default:
-		exit("Error: only rmi NAME… and image prune -af are played, not %q", args)
-	}
-	for _, r := range requests {
-		body, err := call(ctx, socket, r[0], r[1], nil)
+// asked is a request that a program's command stands for.
+type asked struct {
+	method, path string
+	body         any
+}
+
+// byProgram does what the package's comment says that the programs do.
+func byProgram(ctx context.Context, socket string, args []string) {
+	for _, r := range requestsOf(args) {
+		body, err := call(ctx, socket, r.method, r.path, r.body)
 		if err != nil {
 			exit("Error: %v", err)
 		}
 		_ = body.Close()
 	}
+}
+
+func requestsOf(args []string) (all []asked) {
+	each := func(names []string, method, before, after string) []asked {
+		for _, name := range names {
+			all = append(all, asked{method, before + name + after, nil})
+		}
+		return all
+	}
+	var names []string // and not flags
+	for _, arg := range args[min(1, len(args)):] {
+		if !strings.HasPrefix(arg, "-") {
+			names = append(names, arg)
+		}
+	}
+	switch {
+	case slices.Equal(args, []string{"image", "prune", "-af"}):
+		return []asked{{http.MethodPost, "/enginetest/prune", nil}}
+	case len(names) == 0:
+	case args[0] == "rmi":
+		return each(names, http.MethodDelete, "/images/", "")
+	case args[0] == "container" && names[0] == "inspect":
+		return each(names[1:], http.MethodGet, "/containers/", "/json")
+	case args[0] == "start", args[0] == "stop":
+		return each(names, http.MethodPost, "/containers/", "/"+args[0])
+	case args[0] == "rm":
+		return each(names, http.MethodDelete, "/containers/", "?force=1")
+	case args[0] == "rename" && len(names) == 2:
+		return []asked{{http.MethodPost, "/containers/" + names[0] + "/rename?name=" + names[1], nil}}
+	case args[0] == "exec" && args[1] == "-d":
+		return []asked{{http.MethodPost, "/enginetest/session", entering{Name: names[0]}}}
+	}
+	exit("Error: %q is not played", args)
+	return nil
 }
 
 func podmanPull(ctx context.Context, args []string) {

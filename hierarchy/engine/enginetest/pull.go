@@ -83,3 +83,17 @@ func (a *api) pullForProgram(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
+
+// defaultForProgram is how the distrobox program gets its default image, which is
+// there for everybody.
+func (a *api) defaultForProgram(w http.ResponseWriter, r *http.Request) {
+	s := a.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ref := r.FormValue("ref")
+	if s.image(ref) == nil {
+		s.calls.add("%s pull %s", s.name, ref)
+		s.put(s.complete(Image{Refs: []string{ref}}))
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -23,8 +23,9 @@ type store struct {
 
 	mu    sync.Mutex
 	state State
-	cache map[string]string // the layer that a step has made, by what goes into it
-	clock int64             // the last time that was given out
+	execs map[string]*execution // by ID
+	cache map[string]string     // the layer that a step has made, by what goes into it
+	clock int64                 // the last time that was given out
 }
 
 // epoch is when the stores' time begins: it must not depend on the day.
@@ -35,7 +36,7 @@ func newStore(name, dir string, calls, requests *record) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{name: name, dir: dir, calls: calls, requests: requests, state: state, cache: make(map[string]string), clock: epoch}
+	s := &store{name: name, dir: dir, calls: calls, requests: requests, state: state, cache: make(map[string]string), execs: make(map[string]*execution), clock: epoch}
 	for _, list := range [][]Image{s.state.Images, s.state.Registry} {
 		for i := range list {
 			list[i] = s.complete(list[i])
@@ -66,19 +67,6 @@ func (s *store) complete(im Image) Image {
 	return im
 }
 
-func (s *store) completeContainer(c Container) Container {
-	if c.ID == "" {
-		c.ID = strings.TrimPrefix(hash("container", c.Name, fmt.Sprint(s.now())), "sha256:")
-	}
-	if im := s.image(c.Image); im != nil && c.ImageID == "" {
-		c.ImageID = im.ID
-	}
-	if c.State == "" {
-		c.State = "running"
-	}
-	return c
-}
-
 func (s *store) now() int64 {
 	s.clock++
 	return s.clock
@@ -107,6 +95,10 @@ func (s *store) snapshot() State {
 	defer s.mu.Unlock()
 	st := s.state
 	st.Images, st.Containers, st.Registry = slices.Clone(st.Images), slices.Clone(st.Containers), slices.Clone(st.Registry)
+	st.Volumes = slices.Clone(st.Volumes)
+	for i, c := range st.Containers {
+		st.Containers[i].Files, st.Containers[i].Labels = maps.Clone(c.Files), maps.Clone(c.Labels)
+	}
 	return st
 }
 

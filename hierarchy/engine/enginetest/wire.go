@@ -19,7 +19,7 @@ type built struct {
 	Error string
 }
 
-func serveBuild(s *store, w http.ResponseWriter, r *http.Request) {
+func (a *api) serveBuild(w http.ResponseWriter, r *http.Request) {
 	var rec recipe
 	if err := json.NewDecoder(r.Body).Decode(&rec); err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
@@ -27,10 +27,20 @@ func serveBuild(s *store, w http.ResponseWriter, r *http.Request) {
 	}
 	enc := json.NewEncoder(w)
 	flush := http.NewResponseController(w)
-	id, err := s.build(r.Context(), rec, func(e event) {
+	id, err := a.store.build(r.Context(), rec, func(e event) {
 		_ = enc.Encode(built{Event: &e})
 		_ = flush.Flush()
 	})
+	switch a.watch.ask(a.store.name+" "+r.Method+" "+r.URL.Path, true) {
+	case Hang:
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case Cut:
+		panic(http.ErrAbortHandler)
+	case Fail:
+		err = errors.New("the engine has failed, as the test wants")
+	case Pass:
+	}
 	end := built{ID: id}
 	if err != nil {
 		end.Error = err.Error()
