@@ -1,0 +1,119 @@
+package launcher
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// Reason is why a launcher must not be written.
+type Reason string
+
+// The reasons.
+const (
+	OtherBox Reason = "other box" // a launcher of another box is there
+	NotOurs  Reason = "not ours"  // something else is there
+	Problem  Reason = "problem"   // it would hide a program that the host itself calls
+	Twice    Reason = "twice"     // two entries of the box want the same file
+)
+
+// ConflictError says that a launcher is not written, because of what is there.
+type ConflictError struct {
+	File   File // that was to be written
+	Reason Reason
+	Other  string // OtherBox: that box; Problem: the program that it would hide; Twice: the other entry
+}
+
+func (e *ConflictError) Error() string {
+	to := fmt.Sprintf("box %s: export %s to %s: ", e.File.Owner.Box, e.File.What, e.File.Path)
+	switch e.Reason {
+	case OtherBox:
+		return to + "box " + e.Other + " has a launcher there"
+	case Problem:
+		return to + "it would hide " + e.Other + ", which the host's own shell set-up calls"
+	case Twice:
+		return to + e.Other + " is exported to the same file"
+	}
+	return to + "there is a file that is no launcher"
+}
+
+// problems are the programs that Bluefin's shell set-up, and what Homebrew puts
+// into it, call on the host. In a box they fail, or start the box with each
+// terminal.
+func problems() []string {
+	return []string{"fastfetch", "fzf", "jq", "node", "npm", "npx", "pnpm", "pnpx", "uv", "uvx", "zoxide"}
+}
+
+// Conflicts returns, joined, a *ConflictError for each file that must not be
+// written. A launcher of the same box may be replaced, whoever wrote it, and so
+// may that of a box that is gone.
+func (h Host) Conflicts(files []File) error {
+	var all []error
+	at := map[string]File{}
+	for _, f := range files {
+		var reason Reason
+		var other string
+		if earlier, dup := at[f.Path]; dup && f.Kind != Icon && f.Kind != Entrance {
+			reason, other = Twice, earlier.What
+		} else if reason, other = h.taken(f); reason == "" && f.Kind == Program && slices.Contains(problems(), path.Base(f.Path)) {
+			reason, other = h.hides(f)
+		}
+		at[f.Path] = f
+		if reason != "" {
+			all = append(all, &ConflictError{File: f, Reason: reason, Other: other})
+		}
+	}
+	return errors.Join(all...)
+}
+
+// taken tells whether something that must stay is where a file is to be. Names
+// of icons and entrances are ocisi's own.
+func (h Host) taken(f File) (Reason, string) {
+	_, err := fs.Lstat(h.Files, inFS(f.Path))
+	if errors.Is(err, fs.ErrNotExist) || f.Kind == Icon {
+		return "", ""
+	}
+	there, launcher := readAt(h.Files, f.Path, maxDesktop)
+	switch {
+	case !launcher && f.Kind == Entrance:
+		return "", ""
+	case !launcher:
+		return NotOurs, ""
+	case there.Owner.Is(f.Owner) || h.gone(there.Owner):
+		return "", ""
+	}
+	if there.Owner.Manager == "" {
+		return OtherBox, there.Owner.Box
+	}
+	return OtherBox, there.Owner.Box + " of " + string(there.Owner.Manager)
+}
+
+// gone reports whether no manager has a box. One that could not be asked may
+// have it.
+func (h Host) gone(o Owner) bool {
+	state, _ := h.boxState(o)
+	_, asked := h.Boxes[o.Manager]
+	return state == Stale && (asked || o.Manager == "") || state == Foreign && o.Manager != ""
+}
+
+// hides tells whether the host has a program of a script's name in another
+// folder of PATH, if the script's is one too.
+func (h Host) hides(f File) (Reason, string) {
+	dir := filepath.Dir(f.Path)
+	if !slices.ContainsFunc(h.Path, func(p string) bool { return h.same(p, dir) }) {
+		return "", ""
+	}
+	for _, p := range h.Path {
+		other := h.search([]string{p}, f.Path)
+		if other == "" || h.same(p, dir) {
+			continue
+		}
+		if _, launcher := readAt(h.Files, other, maxScript); !launcher {
+			return Problem, other
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,122 @@
+package launcher
+
+import (
+	"cmp"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A larger file is no launcher. Desktop files have translations.
+const (
+	maxScript  = 64 << 10
+	maxDesktop = 1 << 20
+)
+
+// leftover is the name that package disk gives to a file that it writes.
+var leftover = regexp.MustCompile(`^\..+\.ocisi-[0-9]+$`)
+
+// Scan returns the launchers on the host, sorted by path. Files is the root of
+// its file system; bins are folders of programs beside ~/.local/bin (Dirs.Bins).
+// Folders that cannot be read count as empty.
+func Scan(files fs.FS, d Dirs, bins []string) []Found {
+	s := scanner{files: files}
+	folders := append([]string{filepath.Join(d.Home, ".local", "bin")}, bins...)
+	slices.Sort(folders)
+	for _, folder := range slices.Compact(folders) {
+		s.folder(folder, "", maxScript)
+	}
+	s.folder(d.Entrances(), "", maxScript)
+	s.folder(d.Apps(), ".desktop", maxDesktop)
+	s.icons(d.Icons())
+	slices.SortFunc(s.found, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
+	return s.found
+}
+
+type scanner struct {
+	files fs.FS
+	found []Found
+}
+
+// inFS returns the name of a path in a file system that begins at the root.
+func inFS(path string) string {
+	if name := strings.TrimPrefix(filepath.Clean(path), "/"); name != "" {
+		return name
+	}
+	return "."
+}
+
+// exists reports whether something is at a path.
+func exists(files fs.FS) func(path string) bool {
+	return func(path string) bool {
+		_, err := fs.Stat(files, inFS(path))
+		return err == nil
+	}
+}
+
+func (s *scanner) folder(folder, extension string, limit int64) {
+	entries, _ := fs.ReadDir(s.files, inFS(folder))
+	for _, e := range entries {
+		at := filepath.Join(folder, e.Name())
+		if leftover.MatchString(e.Name()) {
+			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Leftover, Path: at}})
+			continue
+		}
+		if extension != "" && path.Ext(at) != extension {
+			continue
+		}
+		if f, ok := readAt(s.files, at, limit); ok {
+			s.found = append(s.found, f)
+		}
+	}
+}
+
+// readAt reads what is at a path, or at the end of a symlink there, if it is a
+// launcher.
+func readAt(files fs.FS, at string, limit int64) (Found, bool) {
+	info, err := fs.Stat(files, inFS(at))
+	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
+		return Found{}, false
+	}
+	data, err := fs.ReadFile(files, inFS(at))
+	if err != nil {
+		return Found{}, false
+	}
+	f, ok := Read(at, data, exists(files))
+	f.Mode = info.Mode().Perm()
+	return f, ok
+}
+
+// icons finds the icons that are ours, and whose they are: their names do not
+// tell it, since a box's name may have a dash.
+func (s *scanner) icons(folder string) {
+	users := map[string]Found{}
+	for _, f := range s.found {
+		for _, icon := range f.icons {
+			if f.By == Ocisi {
+				users[icon] = f
+			}
+		}
+	}
+	_ = fs.WalkDir(s.files, inFS(folder), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return nil // what cannot be read has nothing of ours
+		}
+		at := "/" + name
+		base := iconType.ReplaceAllString(e.Name(), "")
+		switch {
+		case leftover.MatchString(e.Name()):
+			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Leftover, Path: at}})
+		case strings.HasPrefix(base, ourPrefix) && base != e.Name():
+			user, ok := users[base]
+			if !ok {
+				user = users[strings.TrimSuffix(base, "-symbolic")]
+			}
+			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Icon, Path: at, What: user.What, Owner: user.Owner}})
+		}
+		return nil
+	})
+}

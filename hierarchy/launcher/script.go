@@ -1,0 +1,208 @@
+package launcher
+
+import (
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// executable is the mode of scripts.
+const executable = 0o755
+
+// NewProgram returns the script at a path that runs a program of a box, which
+// is an absolute path in the box.
+func NewProgram(o Owner, d Dirs, program, at string) File {
+	s := script{owner: o, home: d.Home, self: at, what: program}
+	return File{Kind: Program, Path: at, Data: s.text(), Mode: executable, What: program, Owner: o}
+}
+
+// NewEntrance returns the script that runs its arguments in a box, or, without
+// any, the user's shell.
+func NewEntrance(o Owner, d Dirs) File {
+	at := filepath.Join(d.Entrances(), plainName(o.Box))
+	s := script{owner: o, home: d.Home, self: at}
+	return File{Kind: Entrance, Path: at, Data: s.text(), Mode: executable, Owner: o}
+}
+
+// script is what a script is made of.
+type script struct {
+	owner Owner
+	home  string
+	self  string // where it is
+	what  string // the program; "" makes an entrance
+	root  string // of the file system; only tests set it
+}
+
+// The lines by which launchers are recognised. Distrobox removes a file that has
+// the first two of them below the shebang together with its box.
+const (
+	shebang     = "#!/bin/sh"
+	mark        = "# distrobox_binary"
+	namePrefix  = "# name: "
+	ownerPrefix = "# ocisi: "
+)
+
+// text returns the script.
+func (s script) text() []byte {
+	header := shebang + "\n" + namePrefix + oneLine(s.owner.Box) + "\n" + ownerPrefix + s.header()
+	program, words, lone := `"${1-}"`, `"$@"`, `[ $# -gt 0 ] || set -- "${SHELL:-/bin/sh}"`
+	enter, drop, name := `[ $# -eq 0 ] || set -- -- "$@"`, "shift", "ocisi"
+	if s.what != "" {
+		header = strings.Replace(header, "\n", "\n"+mark+"\n", 1)
+		program, words, lone = quote(s.what), quote(s.what)+` "$@"`, ":"
+		enter, drop, name = `set -- -- "$program" "$@"`, ":", path.Base(s.what)
+	}
+	flags, sudo := "", ""
+	if s.owner.Root {
+		flags, sudo = "--root ", "${DBX_SUDO_PROGRAM:-sudo} "
+	}
+	return []byte(strings.NewReplacer(
+		"@HEADER@", header,
+		"@NAME@", quote(name),
+		"@PROGRAM@", program,
+		"@WORDS@", words,
+		"@LONE@", lone,
+		"@ENTER@", enter,
+		"@DROP@", drop,
+		"@BOX@", quote(s.owner.Box),
+		"@MANAGER@", quote(string(s.owner.Manager)),
+		"@SELF@", quote(s.self),
+		"@HOME@", quote(s.home),
+		"@MORE@", quote(s.more()),
+		"@PODMAN@", quote(s.root+"/run/.containerenv"),
+		"@DOCKER@", quote(s.root+"/.dockerenv"),
+		"@FLAGS@", flags,
+		"@SUDO@", sudo,
+	).Replace(body))
+}
+
+// header is the owner in one line, values encoded.
+func (s script) header() string {
+	words := []string{
+		"manager=" + hierarchy.LabelValue(string(s.owner.Manager)),
+		"image=" + hierarchy.LabelValue(s.owner.Image),
+		"config=" + hierarchy.LabelValue(s.owner.Config),
+	}
+	if s.what != "" {
+		words = append(words, "what="+hierarchy.LabelValue(s.what))
+	}
+	if s.owner.Root {
+		words = append(words, "root=true")
+	}
+	return strings.Join(words, " ")
+}
+
+// more are the folders that are searched after PATH.
+func (s script) more() string {
+	var more strings.Builder
+	for _, dir := range places(s.home) {
+		more.WriteString(":" + s.root + dir)
+	}
+	return more.String()
+}
+
+// places are the folders where distrobox and the engines are. The PATH of a
+// desktop session lacks some of them.
+func places(home string) []string {
+	return []string{"/usr/local/bin", "/usr/bin", "/bin", home + "/.local/bin", "/home/linuxbrew/.linuxbrew/bin"}
+}
+
+// body is POSIX shell. A container is told by the files that podman and docker
+// put into it, since variables get out of it through a shared session bus.
+// Engines and distrobox are what PATH has, unless that is a launcher: a box may
+// export docker. Distrobox lists, as the exported program, the second word of a
+// line with exec before a line with the letters fi, so there is one such line.
+const body = `@HEADER@
+# Written by ocisi, and replaced when the box is.
+
+program=@PROGRAM@
+box=@BOX@
+manager=@MANAGER@
+self=@SELF@
+
+fail() {
+	printf '%s: %s\n' @NAME@ "$1" >&2
+	exit 127
+}
+
+launcher() {
+	second=
+	{ read -r first && [ "$first" = '#!/bin/sh' ] && read -r second; } 2>/dev/null <"$1"
+	[ "$second" = '# distrobox_binary' ]
+}
+
+# seek looks in PATH and more folders for a program that is no launcher.
+seek() {
+	found=
+	IFS=:
+	set -f
+	for dir in $PATH$2; do
+		try=${dir:-.}/$1
+		if [ -f "$try" ] && [ -x "$try" ] && ! launcher "$try"; then
+			found=$try
+			break
+		fi
+	done
+	set +f
+	unset IFS
+	[ -n "$found" ]
+}
+
+# need makes sure that distrobox, too, gets the program that seek found.
+need() {
+	seek "$1" @MORE@ || fail "$1 is not installed"
+	case $(command -v "$1") in
+	"$found") ;;
+	'') PATH=$PATH:${found%/*} ;;
+	*) PATH=${found%/*}:$PATH ;;
+	esac
+}
+
+inside() {
+	here=${CONTAINER_ID-}
+	if [ "$here" = "$box" ] || [ "$here" != "${here#"$box".ocisi-}" ]; then
+		@LONE@
+		launcher "$program" && fail "$program is a launcher"
+		exec @WORDS@
+	fi
+	[ -n "$here" ] && seek distrobox-host-exec '' && exec "$found" "$self" "$@"
+
+	# A dev container that has the same home: the program of its own image.
+	[ -x "$program" ] && [ ! -d "$program" ] && ! launcher "$program" && exec @WORDS@
+	[ -n "$program" ] || fail "box $box is on the host, and this is another container"
+	seek "${program##*/}" '' || fail "this container has no ${program##*/}, and box $box is on the host"
+	@DROP@
+	exec "$found" "$@"
+}
+
+if [ -e @PODMAN@ ] || [ -e @DOCKER@ ]; then
+	inside "$@"
+fi
+
+# A desktop session may hand over no environment at all.
+[ -n "${HOME-}" ] || HOME=@HOME@
+[ -n "${PATH-}" ] || PATH=/usr/local/bin:/usr/bin:/bin
+export HOME PATH
+if [ -z "${XDG_RUNTIME_DIR-}" ] && [ -d "/run/user/$(id -u)" ]; then
+	XDG_RUNTIME_DIR=/run/user/$(id -u)
+	export XDG_RUNTIME_DIR
+fi
+
+need "$manager"
+engine=$found
+need distrobox
+
+# distrobox would make a box that is not there.
+if ! why=$(@SUDO@"$engine" container inspect --format '{{.Id}}' "$box" 2>&1 >/dev/null </dev/null); then
+	fail "box $box of $manager: $why"
+fi
+
+@ENTER@
+if [ ! -t 0 ] || [ ! -t 1 ]; then
+	set -- --no-tty "$@"
+fi
+export DBX_CONTAINER_MANAGER="$manager" DBX_NON_INTERACTIVE=0
+exec "$found" enter @FLAGS@--name "$box" "$@"
+`

@@ -1,0 +1,161 @@
+package launcher
+
+import (
+	"bytes"
+	"cmp"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// Host is what the state of launchers depends on.
+type Host struct {
+	Files   fs.FS                          // the root of the file system
+	Path    []string                       // the folders of PATH
+	Boxes   map[hierarchy.Manager][]string // names of boxes, of every manager that could be asked; one that waits aside counts by its own name
+	Default hierarchy.Manager              // where distrobox looks when nobody names a manager
+}
+
+// State is what is to be said about a launcher.
+type State string
+
+// The states. Of those that apply, the first one is told.
+const (
+	Stale    State = "stale box"       // its box is gone
+	Foreign  State = "foreign manager" // its box is not where it, or distrobox in its place, looks
+	Outdated State = "outdated"        // not as it would be written now, or it calls a program that is gone
+	Shadowed State = "shadowed"        // its name starts something else in a terminal, or nothing
+	Missing  State = "missing"         // wanted, and not there
+	OK       State = "ok"
+)
+
+// Status is a launcher and its state.
+type Status struct {
+	Found
+	State State
+	Why   string // "" for OK
+}
+
+// States returns the state of all that was found, and of what is wanted and
+// missing, sorted by path. Wanted may leave out what only a look into a box
+// tells.
+func (h Host) States(found []Found, wanted []File) []Status {
+	want := map[string]File{}
+	for _, f := range wanted {
+		want[f.Path] = f
+	}
+	var all []Status
+	for _, f := range found {
+		w, wanted := want[f.Path]
+		delete(want, f.Path)
+		s := Status{Found: f, State: OK}
+		s.State, s.Why = h.state(f, w, wanted)
+		all = append(all, s)
+	}
+	for _, f := range want {
+		all = append(all, Status{Found: Found{File: f, By: Ocisi}, State: Missing, Why: "box " + f.Owner.Box + " wants it"})
+	}
+	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Path, b.Path) })
+	return all
+}
+
+func (h Host) state(f Found, want File, wanted bool) (State, string) {
+	if f.Kind == Leftover {
+		return Outdated, "an earlier run was killed while it wrote this file"
+	}
+	if f.Kind == Icon && f.Owner.Box == "" {
+		return Stale, "no application uses it"
+	}
+	if state, why := h.boxState(f.Owner); state != OK {
+		return state, why
+	}
+	switch {
+	case f.Gone:
+		return Outdated, "calls " + f.Calls + ", which is gone"
+	case wanted && f.By != Ocisi:
+		return Outdated, "written by " + string(f.By)
+	case f.old, wanted && f.Data != nil && !bytes.Equal(f.Data, want.Data):
+		return Outdated, "not what ocisi would write now"
+	case f.Data != nil && f.Kind != App && f.Mode&0o100 == 0:
+		return Outdated, "not executable"
+	}
+	if f.Kind == Program {
+		if why := h.shadow(f.Path); why != "" {
+			return Shadowed, why
+		}
+	}
+	return OK, ""
+}
+
+// boxState tells whether the box of a launcher is where it looks for it. Root's
+// boxes, and those of managers that could not be asked, are given credit.
+func (h Host) boxState(o Owner) (State, string) {
+	manager := cmp.Or(o.Manager, h.Default)
+	names, asked := h.Boxes[manager]
+	if o.Root || !asked || slices.Contains(names, o.Box) {
+		return OK, ""
+	}
+	for _, m := range slices.Sorted(maps.Keys(h.Boxes)) {
+		if slices.Contains(h.Boxes[m], o.Box) {
+			if o.Manager == "" {
+				return Foreign, "names no manager, so distrobox looks in " + string(manager) + "; box " + o.Box + " is in " + string(m)
+			}
+			return Foreign, "looks in " + string(manager) + "; box " + o.Box + " is in " + string(m)
+		}
+	}
+	if o.Manager == "" {
+		return Stale, "there is no box " + o.Box
+	}
+	return Stale, string(manager) + " has no box " + o.Box
+}
+
+// shadow returns why the name of a script does not start it, or "".
+func (h Host) shadow(at string) string {
+	i := slices.IndexFunc(h.Path, func(dir string) bool { return h.same(dir, filepath.Dir(at)) })
+	if i < 0 {
+		return filepath.Dir(at) + " is not in PATH"
+	}
+	if other := h.search(h.Path[:i], at); other != "" {
+		return other + " comes first in PATH"
+	}
+	return ""
+}
+
+// search returns the first program in some folders that has the name of another
+// one and is not that one, or "".
+func (h Host) search(folders []string, at string) string {
+	for _, dir := range folders {
+		other := filepath.Join(dir, path.Base(at))
+		info, err := fs.Stat(h.Files, inFS(other))
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !h.same(other, at) {
+			return other
+		}
+	}
+	return ""
+}
+
+// Lacking returns what a box should have on the host and has not, or not as it
+// should be: paths of scripts, names of applications as the config has them.
+func Lacking(found []Found, o Owner, b hierarchy.Box, d Dirs) []string {
+	var lacking []string
+	for _, want := range Known(o, b, d) {
+		if !slices.ContainsFunc(found, func(f Found) bool {
+			return f.Path == want.Path && bytes.Equal(f.Data, want.Data) && f.Mode&0o100 != 0
+		}) {
+			lacking = append(lacking, want.Path)
+		}
+	}
+	for _, app := range b.ExportedApps {
+		if !slices.ContainsFunc(found, func(f Found) bool {
+			return f.Kind == App && f.By == Ocisi && !f.old && f.Owner == o && f.What == app && strings.HasPrefix(f.Path, d.Apps()+"/")
+		}) {
+			lacking = append(lacking, app)
+		}
+	}
+	return lacking
+}
