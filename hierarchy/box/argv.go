@@ -61,69 +61,6 @@ func (d *Distrobox) createArgs(s Spec) ([]string, error) {
 	return w.args, w.err
 }
 
-// exports returns, for each thing to export, its name, the command that
-// exports it from within the box, and the launcher that this makes.
-func (d *Distrobox) exports(b hierarchy.Box) ([]exported, error) {
-	w := words{box: b.Name, home: d.Home}
-	path := w.expand("exported_bins_path", b.ExportedBinsPath)
-	if path == "" {
-		path = filepath.Join(d.Home, ".local", "bin")
-	}
-	w.plain("exported_bins_path", path)
-	var all []exported
-	if len(b.ExportedBins) > 0 { // distrobox 1.4 does not make it
-		all = append(all, exported{what: path, argv: []string{"mkdir", "-p", path}})
-	}
-	for _, bin := range b.ExportedBins {
-		w.plain("exported_bins", bin)
-		if !strings.HasPrefix(bin, "/") {
-			w.refuse("exported_bins", bin, "is not an absolute path in the box")
-		}
-		all = append(all, exported{
-			what: bin, argv: []string{"distrobox-export", "--bin", bin, "--export-path", path},
-			launcher: filepath.Join(path, filepath.Base(bin)),
-		})
-	}
-	for _, app := range b.ExportedApps {
-		w.plain("exported_apps", app)
-		all = append(all, exported{what: app, argv: []string{"distrobox-export", "--app", app}, launcher: d.launcher(b, app)})
-	}
-	return all, w.err
-}
-
-// exported is one thing to export.
-type exported struct {
-	what     string
-	argv     []string
-	launcher string // "" when it cannot be told
-}
-
-// launcher returns the file that exporting an application makes. By a name,
-// distrobox-export takes all desktop files that have it in an Exec or a Name,
-// so it is known only for one that is named by its path.
-func (d *Distrobox) launcher(b hierarchy.Box, app string) string {
-	if !filepath.IsAbs(app) || filepath.Ext(app) != ".desktop" {
-		return ""
-	}
-	return filepath.Join(d.Home, ".local", "share", "applications", b.Name+"-"+filepath.Base(app))
-}
-
-// Missing returns the launchers that the box's exports should have made and
-// that are not there: an export failed, or somebody removed them. Replace, which
-// keeps a box that is up to date, makes them again. Applications that the spec
-// names otherwise than by the path of their desktop file are left out: which
-// files they make only the box knows.
-func (d *Distrobox) Missing(b hierarchy.Box, exists func(path string) bool) []string {
-	all, _ := d.exports(b) // what is refused is told when the box is made
-	var missing []string
-	for _, e := range all {
-		if e.launcher != "" && !exists(e.launcher) {
-			missing = append(missing, e.launcher)
-		}
-	}
-	return missing
-}
-
 // words collects arguments, and the first value that is not fit to be one.
 type words struct {
 	box, home string
@@ -202,6 +139,7 @@ func (w *words) labels(s Spec) {
 	all[hierarchy.LabelBox] = s.Box.Name
 	all[hierarchy.LabelSpec] = s.Box.Spec()
 	all[hierarchy.LabelImageID] = s.ImageID
+	all[hierarchy.LabelExports] = exportsOf(s.Box)
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		w.add("--additional-flags", "labels", "--label="+key+"="+hierarchy.LabelValue(all[key]))
 	}

@@ -1,35 +1,51 @@
 // Package box makes distroboxes out of images: it creates them, replaces one
-// by a newer one, removes them, and reads the distrobox.ini that people have.
+// by a newer one, goes back to the former one, removes them, and reads the
+// distrobox.ini that people have.
 //
 // Boxes are made by "distrobox create", one at a time and by arguments, which
 // mean the same in distrobox 1 and 2; its manifests do not. A box that was
-// there stays, aside and under another name, until its successor has been
-// created and entered. Homes are never removed.
+// there waits aside, under another name, until its successor has been created,
+// entered and checked, and is kept after that for a rollback. The names of the
+// containers are the journal: whenever a run ends, by whatever cause, they tell
+// the next one what it was about. Homes are never removed.
 package box
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+	"github.com/klmcwhirter/ocisi/internal/disk"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// How long distrobox may take. A first start may install packages.
+// How long distrobox and the engines may take. A first start may install
+// packages.
 const (
 	createTimeout = 10 * time.Minute
 	startTimeout  = 15 * time.Minute
 	shortTimeout  = time.Minute
+	stopGrace     = 10 * time.Second
 )
 
 // Distrobox makes boxes with the program of that name. Several may be made at
 // once, with one Distrobox.
 type Distrobox struct {
 	Runner process.Runner
-	Home   string // the user's real home
-	Bin    string // the program; "" is distrobox, from PATH
-	Sudo   string // the program that root's boxes are asked for with; "" is sudo
+	Home   string        // the user's real home
+	User   string        // the user's name, which a box must have too; "" checks neither it nor UID
+	UID    int           // the user's number
+	Shell  string        // $SHELL of the host, which an image that needs no set-up must have; "" is not looked for
+	Lang   string        // $LANG of the host; "" is not looked for
+	Start  time.Duration // how long a box may take to start, and its check to run; 0 is 15 minutes
+	Data   string        // $XDG_DATA_HOME; "" is below the home
+	Host   launcher.Host // where launchers go; without Files there are none
+	Disk   disk.Disk     // writes them
+	Bin    string        // the program; "" is distrobox, from PATH
+	Sudo   string        // the program that root's boxes are asked for with; "" is sudo
 
 	entering turn
 }
@@ -42,13 +58,30 @@ type Engine interface {
 	// Content returns a text that is the same for images whose layers and
 	// inherited configuration are, or "" when the store has no image of that ID.
 	Content(ctx context.Context, id string) (string, error)
+	// Boxes returns every container that distrobox or ocisi made.
+	Boxes(ctx context.Context) ([]hierarchy.StoredBox, error)
 	// Container returns the container of a name, or false when there is none.
 	Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error)
 	// RenameContainer gives a container, running or not, another name.
 	RenameContainer(ctx context.Context, old, name string) error
+	// StopContainer asks a container's processes to end, and kills what is left
+	// after grace. One that does not run is fine.
+	StopContainer(ctx context.Context, name string, grace time.Duration) error
 	// RemoveContainer stops a container at once and removes it together with
 	// its anonymous volumes.
 	RemoveContainer(ctx context.Context, name string) error
+	// Sessions returns how many commands somebody runs in a container.
+	Sessions(ctx context.Context, name string) (int, error)
+	// Logs returns the last lines that a container itself has printed.
+	Logs(ctx context.Context, name string, lines int) (string, error)
+	// Exec runs a command as root in a container that runs, and returns what it
+	// wrote to standard output.
+	Exec(ctx context.Context, name string, argv ...string) (string, error)
+	// Archive returns a file or a folder of a container as a tar stream whose
+	// names begin with the last element of path, or an fs.ErrNotExist.
+	Archive(ctx context.Context, name, path string) (io.ReadCloser, error)
+	// Exists reports whether a path is there in a container.
+	Exists(ctx context.Context, name, path string) (bool, error)
 }
 
 // Spec is a box to make.
@@ -57,68 +90,79 @@ type Spec struct {
 	Box     hierarchy.Box
 	Image   string            // the full name of the image
 	ImageID string            // what that name must stand for; "" is whatever it does
-	Labels  map[string]string // more of them than the three that every box has
+	Labels  map[string]string // more of them than those that every box has
+	Keep    int               // how many former boxes stay for a rollback
+	Force   bool              // replace a box that somebody uses, too
 }
 
-// Create makes a box, enters it once so that it is known to work, and exports
-// what the spec names. A box that cannot be entered is removed again; one
-// whose exports fail stays, and each failure is an *ExportError.
+// Outcome is what became of a box.
+type Outcome struct {
+	Before, After hierarchy.StoredBox   // who had the name, and who has it now; without an ID: nobody
+	Removed       []hierarchy.StoredBox // generations that had to go
+}
+
+// Create makes a box, enters it so that it is known to work, and exports what
+// the spec names. A box that does not work is removed again; one whose exports
+// fail stays, and the error is an *ExportError.
 //
 // A box that is there already is fine when it was made from the same spec and
-// image, or from an image of the same content; otherwise it is left alone and the error is an *ExistsError, except
-// for root's boxes in podman, which no inventory lists: they are replaced.
-func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
+// image, or from an image of the same content; otherwise it is left alone and
+// the error is an *ExistsError, except for root's boxes in podman, which no
+// inventory lists: they are replaced.
+func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
 	return d.make(ctx, eng, s, emit, s.rootful())
 }
 
-// Replace makes a box in the place of the one that has its name, which is
-// renamed aside first and removed last. When anything fails, or ctx ends,
-// before the new box has been entered, the old one gets its name back. Failing
-// exports are no reason to go back: they are reported as Create does.
+// Replace makes a box in the place of the one that has its name, which waits
+// aside and is a generation in the end, stopped; Keep of them stay. When
+// anything fails, or ctx ends, before the new box has been entered and checked
+// and its launchers are written, the old one gets its name and launchers back.
+// What fails after that is an error too, but the new box stays.
 //
-// Without an old box Replace is Create. What an earlier Replace left behind,
-// because it was killed, is put right first (Recover).
-func (d *Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
+// A box that somebody uses is left alone unless the spec says Force: that is an
+// *InUseError. So is, with an *ExistsError, one that ocisi did not make under
+// this name. Without an old box Replace is Create. What an earlier run left
+// behind, because it was killed, is put right first (Recover).
+func (d *Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
 	return d.make(ctx, eng, s, emit, true)
 }
 
-func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress), replace bool) error {
+func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress), replace bool) (Outcome, error) {
 	j, err := d.prepare(ctx, eng, s, emit)
-	if err != nil {
-		return err
+	if err == nil {
+		err = j.recover(ctx)
 	}
-	if err := j.recover(ctx); err != nil {
-		return err
+	if err != nil {
+		return Outcome{}, err
 	}
 	old, found, err := j.store.Container(ctx, s.Box.Name)
 	if err != nil {
-		return fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
+		return Outcome{}, fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
 	}
+	j.out = Outcome{Before: old, After: old}
 	upToDate, err := j.upToDate(ctx, old)
 	switch {
 	case err != nil:
-		return fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)
+		err = fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)
 	case !found:
-		err = j.create(ctx, "")
+		err = j.create(ctx)
+	case !isBox(old):
+		err = &NotBoxError{Name: s.Box.Name}
 	case upToDate:
 		j.say("box %s is up to date", s.Box.Name)
-	case !isBox(old):
-		return &NotBoxError{Name: s.Box.Name}
-	case !replace:
-		return &ExistsError{Name: s.Box.Name}
+		err = j.keep(ctx)
+	case !replace || !isCurrent(old):
+		err = &ExistsError{Name: s.Box.Name, Foreign: !isCurrent(old)}
 	default:
 		err = j.replace(ctx, old)
 	}
-	if err != nil {
-		return err
-	}
-	return j.export(ctx)
+	return j.out, err
 }
 
 // Remove removes a box with the engine, not with "distrobox rm", which also
 // deletes launchers and icons of others. What is no box is a *NotBoxError; a
-// box that is not there is fine. Its home stays.
-func (d *Distrobox) Remove(ctx context.Context, eng Engine, name string) error {
+// box that is not there is fine. Its launchers go with it; its home stays.
+func (d *Distrobox) Remove(ctx context.Context, eng Engine, m hierarchy.Manager, name string) error {
 	c, found, err := eng.Container(ctx, name)
 	if err != nil {
 		return fmt.Errorf("looking for box %s: %w", name, err)
@@ -131,6 +175,24 @@ func (d *Distrobox) Remove(ctx context.Context, eng Engine, name string) error {
 	}
 	if err := eng.RemoveContainer(ctx, name); err != nil {
 		return fmt.Errorf("removing box %s: %w", name, err)
+	}
+	if _, role, _ := c.Role(); role == hierarchy.Kept {
+		return nil // the launchers are the box's that has the name
+	}
+	return d.unlink(m, c)
+}
+
+// unlink removes the launchers of a box.
+func (d *Distrobox) unlink(m hierarchy.Manager, c hierarchy.StoredBox) error {
+	if d.Host.Files == nil {
+		return nil
+	}
+	exported, _ := Exports(c)
+	dirs := d.dirs()
+	found := launcher.Scan(d.Host.Files, dirs, []string{dirs.Bins(exported)})
+	owner := launcher.Owner{Manager: m, Box: c.Name}
+	if err := launcher.Remove(d.Disk, launcher.Obsolete(found, owner, nil)); err != nil {
+		return fmt.Errorf("removing the launchers of box %s: %w", c.Name, err)
 	}
 	return nil
 }
@@ -147,6 +209,13 @@ func (d *Distrobox) Find(ctx context.Context, eng Engine, s Spec) (hierarchy.Sto
 // isBox reports whether a container was made by distrobox or by ocisi.
 func isBox(c hierarchy.StoredBox) bool {
 	return c.Labels[hierarchy.LabelBox] != "" || c.Labels["manager"] == "distrobox"
+}
+
+// isCurrent reports whether a container is the box that ocisi made under the name
+// that it has. A clone, or a box that somebody renamed, is its user's.
+func isCurrent(c hierarchy.StoredBox) bool {
+	_, role, _ := c.Role()
+	return role == hierarchy.Current
 }
 
 // rootful reports whether the box lives in root's store. Docker has one store

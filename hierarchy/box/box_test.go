@@ -12,7 +12,7 @@ import (
 )
 
 func spec(edit ...func(*Spec)) Spec {
-	s := Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}, Image: "localhost/tool-dx:latest", ImageID: "sha256:new"}
+	s := Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}, Image: "localhost/tool-dx:latest", ImageID: "sha256:new", Keep: 1}
 	for _, e := range edit {
 		e(&s)
 	}
@@ -21,36 +21,123 @@ func spec(edit ...func(*Spec)) Spec {
 
 func byDistrobox() map[string]string { return map[string]string{"manager": "distrobox"} }
 
-func TestMake(t *testing.T) {
-	upToDate := map[string]string{hierarchy.LabelBox: "tool", hierarchy.LabelSpec: spec().Box.Spec()}
-	tests := []struct {
-		name    string
-		world   func(w *world)
-		edit    func(*Spec)
-		replace bool
-		calls   string // what changed, in order
-		boxes   string // what is there then
-		err     string
-	}{
+// What is done in parts that are always the same.
+const (
+	asided  = "rename tool tool.ocisi-old"
+	made    = "create tool, enter tool id, enter tool printenv HOME"
+	keptOne = "rename tool.ocisi-old tool.ocisi-1, stop tool.ocisi-1"
+	undone  = "remove tool, rename tool.ocisi-old tool"
+)
+
+func contents(old, newer string) map[string]string {
+	return map[string]string{"sha256:old": old, "sha256:new": newer}
+}
+
+type makeTest struct {
+	name   string
+	world  func(w *world)
+	edit   func(*Spec)
+	create bool
+	calls  string // what changed, in order
+	boxes  string // what is there then
+	err    string
+}
+
+func (test makeTest) run(t *testing.T) {
+	w := newWorld(t)
+	if test.world != nil {
+		test.world(w)
+	}
+	s := spec()
+	if test.edit != nil {
+		test.edit(&s)
+	}
+	before, had := w.boxes["tool"]
+	do := w.maker().Replace
+	if test.create {
+		do = w.maker().Create
+	}
+	out, err := do(t.Context(), w, s, nil)
+	if got := message(err); got != test.err {
+		t.Errorf("error %q, want %q", got, test.err)
+	}
+	if got := strings.Join(w.calls, ", "); got != test.calls {
+		t.Errorf("did %q, want %q", got, test.calls)
+	}
+	if got := w.names(); got != test.boxes {
+		t.Errorf("boxes %q, want %q", got, test.boxes)
+	}
+	if err == nil && (out.After.ID != w.boxes["tool"].ID || had && out.Before.ID != before.ID) {
+		t.Errorf("came out as %+v", out)
+	}
+}
+
+func TestCreate(t *testing.T) {
+	for _, test := range []makeTest{
+		{name: "new", calls: made, boxes: "tool=box1"},
 		{
-			name:  "create",
-			calls: "create tool, enter tool true", boxes: "tool=box1",
-		},
-		{
-			name: "replace without an old box", replace: true,
-			calls: "create tool, enter tool true", boxes: "tool=box1",
-		},
-		{
-			name: "replace", replace: true, world: func(w *world) { w.has("tool", byDistrobox()) },
-			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
-		},
-		{
-			name: "create with an old box", world: func(w *world) { w.has("tool", byDistrobox()) },
+			name: "an old box", world: func(w *world) { w.has("tool", byOcisi("tool")) },
 			boxes: "tool=box1", err: "box tool exists",
 		},
 		{
-			name: "up to date", replace: true, world: func(w *world) {
-				w.has("tool", upToDate)
+			name: "somebody's box", world: func(w *world) { w.has("tool", byDistrobox()) },
+			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+		},
+		{
+			name: "of the same content", world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("abc", "abc") },
+			boxes: "tool=box1",
+		},
+		{
+			name: "fails", world: func(w *world) { w.before = fails("create", false) },
+			err: "box tool: create: exit status 1: Error: it broke",
+		},
+		{
+			name: "fails half-way", world: func(w *world) { w.before = fails("create", true) },
+			calls: "create tool, remove tool",
+			err:   "box tool: create: exit status 1: Distrobox 'tool' successfully created.",
+		},
+		{
+			name: "does not start", world: func(w *world) { w.broken["sha256:new"] = true },
+			calls: "create tool, remove tool",
+			err:   "box tool: start: exit status 1: Error: it broke",
+		},
+	} {
+		test.create = true
+		t.Run(test.name, test.run)
+	}
+}
+
+func TestReplace(t *testing.T) {
+	old := func(w *world) { w.has("tool", byOcisi("tool")) }
+	for _, test := range []makeTest{
+		{name: "without an old box", calls: made, boxes: "tool=box1"},
+		{name: "an old box", world: old, calls: asided + ", " + made + ", " + keptOne, boxes: "tool=box2 tool.ocisi-1=box1"},
+		{
+			name: "of which none is kept", world: old, edit: func(s *Spec) { s.Keep = 0 },
+			calls: asided + ", " + made + ", " + keptOne + ", remove tool.ocisi-1", boxes: "tool=box2",
+		},
+		{
+			name: "too many generations", world: func(w *world) {
+				w.has("tool", byOcisi("tool")).has("tool.ocisi-9", byOcisi("tool")).has("tool.ocisi-10", byOcisi("tool")).has("tool.ocisi-2", byOcisi("tool"))
+			},
+			edit:  func(s *Spec) { s.Keep = 2 },
+			calls: asided + ", " + made + ", rename tool.ocisi-old tool.ocisi-11, stop tool.ocisi-11, remove tool.ocisi-2, remove tool.ocisi-9",
+			boxes: "tool=box5 tool.ocisi-10=box3 tool.ocisi-11=box1",
+		},
+		{
+			name: "names that are taken", world: func(w *world) {
+				w.has("tool", byOcisi("tool")).has("tool.ocisi-1", nil).has("tool.ocisi-2", byOcisi("other"))
+			},
+			calls: asided + ", " + made + ", rename tool.ocisi-old tool.ocisi-3, stop tool.ocisi-3",
+			boxes: "tool=box4 tool.ocisi-1=box2 tool.ocisi-2=box3 tool.ocisi-3=box1",
+		},
+		{
+			name: "somebody in the way", world: func(w *world) { w.has("tool", byOcisi("tool")).has("tool.ocisi-old", nil) },
+			boxes: "tool=box1 tool.ocisi-old=box2", err: "setting box tool aside: cannot rename tool to tool.ocisi-old",
+		},
+		{
+			name: "up to date", world: func(w *world) {
+				old(w)
 				b := w.boxes["tool"]
 				b.ImageID = "sha256:new"
 				w.boxes["tool"] = b
@@ -58,144 +145,146 @@ func TestMake(t *testing.T) {
 			boxes: "tool=box1",
 		},
 		{
-			name: "same spec, older image", replace: true, world: func(w *world) { w.has("tool", upToDate) },
-			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
+			name: "image of the same content", boxes: "tool=box1",
+			world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("abc", "abc") },
 		},
 		{
-			name: "same spec, image of the same content", replace: true, world: func(w *world) {
-				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
-			},
-			boxes: "tool=box1",
+			name:  "image of other content",
+			world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("abc", "abd") },
+			calls: asided + ", " + made + ", " + keptOne, boxes: "tool=box2 tool.ocisi-1=box1",
 		},
 		{
-			name: "create finds a box of the same content", world: func(w *world) {
-				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
-			},
-			boxes: "tool=box1",
+			name: "same content, another spec", edit: func(s *Spec) { s.Box.Init = true },
+			world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("abc", "abc") },
+			calls: asided + ", " + made + ", " + keptOne, boxes: "tool=box2 tool.ocisi-1=box1",
 		},
 		{
-			name: "same spec, image of other content", replace: true, world: func(w *world) {
-				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abd"}
-			},
-			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
-		},
-		{
-			name: "same content, another spec", replace: true, edit: func(s *Spec) { s.Box.Init = true }, world: func(w *world) {
-				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
-			},
-			calls: "rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
-		},
-		{
-			name: "content cannot be told", replace: true, world: func(w *world) {
-				w.has("tool", upToDate).contents = map[string]string{"sha256:old": "broken"}
-			},
+			name:  "content cannot be told",
+			world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("broken", "") },
 			boxes: "tool=box1", err: "comparing the image of box tool with its newer one: it broke",
 		},
 		{
-			name: "up to date, with one aside", replace: true, world: func(w *world) {
-				w.has("tool.ocisi-old", upToDate).has("tool", upToDate).contents = map[string]string{"sha256:old": "abc", "sha256:new": "abc"}
-			},
-			calls: "enter tool true, remove tool.ocisi-old", boxes: "tool=box2",
-		},
-		{
-			name: "someone's container", replace: true, world: func(w *world) { w.has("tool", nil) },
+			name: "someone's container", world: func(w *world) { w.has("tool", nil) },
 			boxes: "tool=box1", err: "container tool is not a distrobox",
 		},
 		{
-			name: "no image", replace: true, world: func(w *world) { w.has("tool", byDistrobox()); clear(w.images) },
+			name: "someone's box", world: func(w *world) { w.has("tool", byDistrobox()) },
+			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+		},
+		{
+			name: "a renamed box", world: func(w *world) { w.has("tool", byOcisi("other")) },
+			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+		},
+		{
+			name: "no image", world: func(w *world) { old(w); clear(w.images) },
 			boxes: "tool=box1", err: "podman has no image localhost/tool-dx:latest",
 		},
 		{
-			name: "image moved", replace: true, edit: func(s *Spec) { s.ImageID = "sha256:other" },
+			name: "image moved", edit: func(s *Spec) { s.ImageID = "sha256:other" },
 			err: "podman has no image localhost/tool-dx:latest",
 		},
 		{
-			name: "create fails", world: func(w *world) { w.before = fails("create", false) },
-			err: "box tool: create: exit status 1: Error: it broke",
+			name: "in use", world: func(w *world) { old(w); w.sessions["box1"] = 2 },
+			boxes: "tool=box1", err: "box tool is in use: 2 shells and programs run in it",
 		},
 		{
-			name: "create fails half-way", world: func(w *world) { w.before = fails("create", true) },
-			calls: "create tool, remove tool",
-			err:   "box tool: create: exit status 1: Distrobox 'tool' successfully created.",
+			name: "in use, forced", world: func(w *world) { old(w); w.sessions["box1"] = 2 }, edit: func(s *Spec) { s.Force = true },
+			calls: asided + ", " + made + ", " + keptOne, boxes: "tool=box2 tool.ocisi-1=box1",
 		},
 		{
-			name: "create fails, old box", replace: true,
-			world: func(w *world) { w.has("tool", byDistrobox()).before = fails("create", false) },
-			calls: "rename tool tool.ocisi-old, rename tool.ocisi-old tool", boxes: "tool=box1",
-			err: "box tool: create: exit status 1: Error: it broke",
+			name: "in use meanwhile", edit: func(s *Spec) { s.Keep = 0 }, world: func(w *world) {
+				old(w)
+				w.before = func(process.Cmd) (bool, error) { w.sessions["box1"] = 1; return false, nil }
+			},
+			calls: asided + ", " + made + ", rename tool.ocisi-old tool.ocisi-1", boxes: "tool=box2 tool.ocisi-1=box1",
+		},
+	} {
+		t.Run(test.name, test.run)
+	}
+}
+
+func TestReplaceGoesBack(t *testing.T) {
+	old := func(w *world) { w.has("tool", byOcisi("tool")) }
+	for _, test := range []makeTest{
+		{
+			name: "create fails", world: func(w *world) { old(w); w.before = fails("create", false) },
+			calls: asided + ", rename tool.ocisi-old tool",
+			err:   "box tool: create: exit status 1: Error: it broke",
 		},
 		{
-			name: "create says nothing and does nothing", replace: true,
-			world: func(w *world) {
-				w.has("tool", byDistrobox()).before = func(c process.Cmd) (bool, error) {
+			name: "create does nothing", world: func(w *world) {
+				old(w)
+				w.before = func(c process.Cmd) (bool, error) {
 					if c.Args[0] == "create" {
-						c.Args[slices.Index(c.Args, "--name")+1] = "elsewhere"
+						c.Args[0] = "nothing"
 					}
 					return false, nil
 				}
 			},
-			calls: "rename tool tool.ocisi-old, create elsewhere, rename tool.ocisi-old tool", boxes: "elsewhere=box2 tool=box1",
-			err: "box tool: check: distrobox reports success, but there is no box: Distrobox 'elsewhere' successfully created.",
+			calls: asided + ", rename tool.ocisi-old tool",
+			err:   "box tool: check: distrobox reports success, but there is no box",
 		},
 		{
-			name: "made from another image", replace: true,
-			world: func(w *world) {
-				w.has("tool", byDistrobox()).before = func(c process.Cmd) (bool, error) {
-					if c.Args[0] == "create" {
-						w.images["localhost/tool-dx:latest"] = "sha256:newer"
-					}
+			name: "made from another image", world: func(w *world) {
+				old(w)
+				w.before = func(c process.Cmd) (bool, error) {
+					w.images["localhost/tool-dx:latest"] = "sha256:newer"
 					return false, nil
 				}
 			},
-			calls: "rename tool tool.ocisi-old, create tool, remove tool, rename tool.ocisi-old tool", boxes: "tool=box1",
-			err: "box tool: check: made from image sha256:newer instead of sha256:new: Distrobox 'tool' successfully created.",
+			calls: asided + ", create tool, " + undone,
+			err:   "box tool: check: made from image sha256:newer instead of sha256:new: Distrobox 'tool' successfully created.",
 		},
 		{
-			name: "made without the labels", replace: true,
-			world: func(w *world) {
-				w.has("tool", byDistrobox()).before = func(c process.Cmd) (bool, error) {
+			name: "made without the labels", world: func(w *world) {
+				old(w)
+				w.before = func(c process.Cmd) (bool, error) {
 					for i := range c.Args {
 						c.Args[i] = strings.TrimPrefix(c.Args[i], "--label=ocisi")
 					}
 					return false, nil
 				}
 			},
-			calls: "rename tool tool.ocisi-old, create tool, remove tool, rename tool.ocisi-old tool", boxes: "tool=box1",
-			err: "box tool: check: made without ocisi's labels: Distrobox 'tool' successfully created.",
+			calls: asided + ", create tool, " + undone,
+			err:   "box tool: check: made without ocisi's labels: Distrobox 'tool' successfully created.",
 		},
 		{
-			name: "start fails, old box", replace: true,
-			world: func(w *world) { w.has("tool", byDistrobox()).before = fails("enter", false) },
-			calls: "rename tool tool.ocisi-old, create tool, remove tool, rename tool.ocisi-old tool", boxes: "tool=box1",
-			err: "box tool: start: exit status 1: Error: it broke",
+			name: "start fails", world: func(w *world) { old(w); w.broken["sha256:new"] = true },
+			calls: asided + ", create tool, " + undone,
+			err:   "box tool: start: exit status 1: Error: it broke",
 		},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
-			if test.world != nil {
-				test.world(w)
-			}
-			s := spec()
-			if test.edit != nil {
-				test.edit(&s)
-			}
-			d := &Distrobox{Runner: w, Home: "/var/home/dev"}
-			do := d.Create
-			if test.replace {
-				do = d.Replace
-			}
-			err := do(t.Context(), w, s, nil)
-			if got := message(err); got != test.err {
-				t.Errorf("error %q, want %q", got, test.err)
-			}
-			if got := strings.Join(w.calls, ", "); got != test.calls {
-				t.Errorf("did %q, want %q", got, test.calls)
-			}
-			if got := w.names(); got != test.boxes {
-				t.Errorf("boxes %q, want %q", got, test.boxes)
-			}
-		})
+		{
+			name: "another user", world: func(w *world) { old(w); w.user = "uid=0(root) gid=0(root)" },
+			calls: asided + ", create tool, enter tool id, " + undone,
+			err:   `box tool: check: its user is "root", not "dev": uid=0(root) gid=0(root)`,
+		},
+		{
+			name: "another number", world: func(w *world) { old(w); w.user = "uid=1000(dev) gid=0(root)" },
+			calls: asided + ", create tool, enter tool id, " + undone,
+			err:   `box tool: check: its uid is "1000", not "1001": uid=1000(dev) gid=0(root)`,
+		},
+		{
+			name: "another home", world: func(w *world) { old(w); w.home = "/root" },
+			calls: asided + ", " + made + ", " + undone,
+			err:   `box tool: check: its home is "/root", not "/var/home/dev": /root`,
+		},
+		{
+			name: "the check", edit: func(s *Spec) { s.Box.Check = []string{"zig", "version"} },
+			world: func(w *world) {
+				old(w)
+				w.before = func(c process.Cmd) (bool, error) {
+					if slices.Contains(c.Args, "zig") {
+						return false, failed(c)
+					}
+					return false, nil
+				}
+			},
+			calls: asided + ", " + made + ", " + undone,
+			err:   "box tool: check: zig version: exit status 1: Error: it broke",
+		},
+	} {
+		test.boxes = "tool=box1"
+		t.Run(test.name, test.run)
 	}
 }
 
@@ -216,38 +305,31 @@ func fails(verb string, done bool) func(process.Cmd) (bool, error) {
 	}
 }
 
-// A run that is cancelled at any moment leaves the old box under its name.
-func TestCancelKeepsTheOldBox(t *testing.T) {
-	stop := errors.New("interrupted")
-	for _, verb := range []string{"create", "enter"} {
-		for _, done := range []bool{false, true} {
-			w := newWorld(t).has("tool", byDistrobox())
-			ctx, cancel := context.WithCancelCause(t.Context())
-			w.before = func(c process.Cmd) (bool, error) {
-				if c.Args[0] == verb {
-					cancel(stop)
-					return done, stop
-				}
-				return false, nil
-			}
-			err := (&Distrobox{Runner: w}).Replace(ctx, w, spec(), nil)
-			if !errors.Is(err, stop) {
-				t.Errorf("%s: error %v, want the cause", verb, err)
-			}
-			if got := w.names(); got != "tool=box1" {
-				t.Errorf("%s, done %v: boxes %q", verb, done, got)
-			}
-		}
+// The error has what the container itself said, which is gone with it.
+func TestLastWords(t *testing.T) {
+	w := newWorld(t)
+	w.broken["sha256:new"] = true
+	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
+	se, ok := errors.AsType[*StepError](err)
+	if want := "+ setup of tool\nError: no 20 lines"; !ok || se.Container != want {
+		t.Errorf("%+v, want %q", se, want)
 	}
 }
 
 // An engine can create the box after the program that asked for it was killed,
 // between the look for left-overs and the renaming back.
 func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
-	w := newWorld(t).has("tool", byDistrobox())
+	w := newWorld(t).has("tool", byOcisi("tool"))
 	w.before = fails("create", false)
-	late := &lateEngine{world: w}
-	if err := (&Distrobox{Runner: w}).Replace(t.Context(), late, spec(), nil); err == nil {
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "rename tool.ocisi-old tool" && w.made == 1 {
+			w.has("tool", map[string]string{
+				hierarchy.LabelBox: "tool", hierarchy.LabelSpec: spec().Box.Spec(), hierarchy.LabelImageID: "sha256:new",
+			})
+		}
+		return do()
+	}
+	if _, err := w.maker().Replace(t.Context(), w, spec(), nil); err == nil {
 		t.Error("no error")
 	}
 	if got := w.names(); got != "tool=box1" {
@@ -257,68 +339,43 @@ func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 
 // When setting aside had no effect, the box of that name is the old one.
 func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
-	w := newWorld(t).has("tool", byDistrobox())
-	err := (&Distrobox{Runner: w}).Replace(t.Context(), lazyEngine{w}, spec(), nil)
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "rename tool tool.ocisi-old" {
+			return nil
+		}
+		return do()
+	}
+	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
 	if err == nil || w.names() != "tool=box1" {
 		t.Errorf("error %v, boxes %q", err, w.names())
 	}
 }
 
-type lazyEngine struct{ *world }
-
-func (lazyEngine) RenameContainer(context.Context, string, string) error { return nil }
-
-type lateEngine struct {
-	*world
-	looked int
-}
-
-func (l *lateEngine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
-	if name == "tool" {
-		if l.looked++; l.looked == 3 { // before, after the failure, now
-			l.has("tool", byDistrobox())
-		}
-	}
-	return l.world.Container(ctx, name)
-}
-
-func TestExports(t *testing.T) {
-	w := newWorld(t).has("tool", byDistrobox())
-	s := spec(func(s *Spec) {
-		s.Box.ExportedBins = []string{"/usr/bin/zig", "/usr/bin/zls"}
-		s.Box.ExportedApps = []string{"code"}
-	})
+// When the old box was removed or renamed meanwhile, the new one stays.
+func TestOldBoxThatIsGone(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
 	w.before = func(c process.Cmd) (bool, error) {
-		if slices.Contains(c.Args, "/usr/bin/zig") {
-			return false, failed(c)
+		if c.Args[0] == "enter" {
+			delete(w.boxes, "tool.ocisi-old")
 		}
 		return false, nil
 	}
-	err := (&Distrobox{Runner: w, Home: "/var/home/dev"}).Replace(t.Context(), w, s, nil)
-	ee, ok := errors.AsType[*ExportError](err)
-	if !ok || ee.What != "/usr/bin/zig" || err.Error() != "box tool: export /usr/bin/zig: exit status 1: Error: it broke" {
-		t.Errorf("error %v", err)
-	}
-	want := []string{
-		"rename tool tool.ocisi-old", "create tool", "enter tool true", "remove tool.ocisi-old",
-		"enter tool mkdir -p /var/home/dev/.local/bin",
-		"enter tool distrobox-export --bin /usr/bin/zls --export-path /var/home/dev/.local/bin",
-		"enter tool distrobox-export --app code",
-	}
-	if !slices.Equal(w.calls, want) {
-		t.Errorf("did %q, want %q", w.calls, want)
+	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
+	if err == nil || w.names() != "tool=box2" {
+		t.Errorf("error %v, boxes %q", err, w.names())
 	}
 }
 
 func TestRemove(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox()).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
-	d := &Distrobox{Runner: w}
+	d := w.maker()
 	for _, name := range []string{"tool", "none"} {
-		if err := d.Remove(t.Context(), w, name); err != nil {
+		if err := d.Remove(t.Context(), w, hierarchy.Podman, name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, ok := errors.AsType[*NotBoxError](d.Remove(t.Context(), w, "db")); !ok {
+	if _, ok := errors.AsType[*NotBoxError](d.Remove(t.Context(), w, hierarchy.Podman, "db")); !ok {
 		t.Error("removed a container that is no box")
 	}
 	if got := w.names(); got != "db=box2" {
@@ -327,11 +384,16 @@ func TestRemove(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t).has("tool", byOcisi("tool")).has("tool.ocisi-4", byOcisi("tool"))
 	var got []string
-	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(), func(p hierarchy.Progress) { got = append(got, p.Title+"|"+p.Log) })
+	_, err := w.maker().Replace(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"zig", "version"} }), func(p hierarchy.Progress) {
+		if p.Title != "" {
+			got = append(got, p.Title)
+		}
+	})
 	want := []string{
-		"creating box tool|", "|Creating 'tool' [ OK ]", "|Distrobox 'tool' successfully created.", "starting box tool|",
+		"setting box tool aside", "creating box tool", "starting box tool", "box tool: checking user, home and uid",
+		"box tool: checking with zig version", "box tool kept as tool.ocisi-5 for a rollback", "removing the old box tool.ocisi-4",
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("told %q, want %q; error %v", got, want, err)

@@ -32,9 +32,43 @@ func (e *NoImageError) Error() string {
 }
 
 // ExistsError says that there is a box of that name already.
-type ExistsError struct{ Name string }
+type ExistsError struct {
+	Name    string
+	Foreign bool // ocisi did not make it, or not under this name
+}
 
-func (e *ExistsError) Error() string { return "box " + e.Name + " exists" }
+func (e *ExistsError) Error() string {
+	if e.Foreign {
+		return "box " + e.Name + " exists, and is not ocisi's to replace"
+	}
+	return "box " + e.Name + " exists"
+}
+
+// InUseError says that somebody works in a box, which would end with it.
+type InUseError struct {
+	Box      string
+	Sessions int // commands that run in it
+}
+
+func (e *InUseError) Error() string {
+	if e.Sessions == 1 {
+		return "box " + e.Box + " is in use: a shell or a program runs in it"
+	}
+	return fmt.Sprintf("box %s is in use: %d shells and programs run in it", e.Box, e.Sessions)
+}
+
+// NoGenerationError says that there is nothing to roll back to.
+type NoGenerationError struct {
+	Box string
+	N   int // the number that was asked for; 0: whichever is the latest
+}
+
+func (e *NoGenerationError) Error() string {
+	if e.N > 0 {
+		return fmt.Sprintf("box %s has no generation %d", e.Box, e.N)
+	}
+	return "box " + e.Box + " has no former generation"
+}
 
 // NotBoxError says that a container of that name is there and is no box.
 type NotBoxError struct{ Name string }
@@ -56,10 +90,11 @@ func (e *SudoError) Unwrap() error { return e.Err }
 
 // StepError says that a step of making a box failed.
 type StepError struct {
-	Box  string
-	Step string // create, start or check
-	Log  string // all that the step printed
-	Err  error
+	Box       string
+	Step      string // create, start or check
+	Log       string // all that the step printed
+	Container string // the last lines that the container itself printed, as far as it came to that
+	Err       error
 }
 
 func (e *StepError) Error() string {
@@ -71,6 +106,27 @@ func (e *StepError) Error() string {
 }
 
 func (e *StepError) Unwrap() error { return e.Err }
+
+// CheckError says in what a box is not as it must be.
+type CheckError struct {
+	Box  string
+	What string // user, uid, home, shell or box.check
+	Want string // of box.check the command
+	Got  string // of box.check what it printed
+	Err  error  // of box.check, how it ended
+}
+
+func (e *CheckError) Error() string {
+	switch e.What {
+	case "shell":
+		return fmt.Sprintf("its image has no %s, which is your shell, and would not install it", e.Want)
+	case "box.check":
+		return fmt.Sprintf("%s: %s", e.Want, brief(e.Err))
+	}
+	return fmt.Sprintf("its %s is %q, not %q", e.What, e.Got, e.Want)
+}
+
+func (e *CheckError) Unwrap() error { return e.Err }
 
 // ExportError says that a box works but a program or an application of it
 // could not be exported.
@@ -94,6 +150,9 @@ func (e *ExportError) Unwrap() error { return e.Err }
 // brief leaves out the command line of a program that failed: it is long, and
 // the log has it.
 func brief(err error) string {
+	if ce, ok := errors.AsType[*CheckError](err); ok {
+		return ce.Error()
+	}
 	if pe, ok := errors.AsType[*process.Error](err); ok {
 		return pe.Err.Error()
 	}

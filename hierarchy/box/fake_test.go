@@ -1,14 +1,20 @@
 package box
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -22,13 +28,21 @@ type world struct {
 	boxes  map[string]hierarchy.StoredBox
 	// contents has what images consist of, by ID; one that is not there is gone.
 	contents map[string]string
+	sessions map[string]int    // by the box's ID
+	broken   map[string]bool   // IDs of boxes, and of images, that do not start
+	files    map[string]string // in every box, by path; a value "-> PATH" is a symlink
+	locales  string            // what locale -a prints
 	root     *world
 	version  string
+	user     string // as id prints it
+	home     string
 	made     int
 
 	// before is asked before each program runs; an error stands for the
 	// program's failure, after what it would have done if done is true.
 	before func(c process.Cmd) (done bool, err error)
+	// fault is asked before everything; nil is none.
+	fault func(ctx context.Context, what string, do func() error) error
 
 	mu    sync.Mutex
 	calls []string
@@ -39,14 +53,26 @@ func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, images: map[string]string{"localhost/tool-dx:latest": "sha256:new"},
 		boxes: map[string]hierarchy.StoredBox{}, version: "distrobox: 1.8.2.5",
+		user: "uid=1001(dev) gid=1001(dev) groups=1001(dev),27(sudo)", home: "/var/home/dev",
+		sessions: map[string]int{}, broken: map[string]bool{}, files: map[string]string{},
 	}
+}
+
+// maker returns a Distrobox that makes boxes in the world.
+func (w *world) maker() *Distrobox {
+	return &Distrobox{Runner: w, Home: "/var/home/dev", User: "dev", UID: 1001}
 }
 
 // has puts a box there that was made from an older image.
 func (w *world) has(name string, labels map[string]string) *world {
 	w.made++
-	w.boxes[name] = hierarchy.StoredBox{ID: fmt.Sprint("box", w.made), Name: name, ImageID: "sha256:old", Labels: labels}
+	w.boxes[name] = hierarchy.StoredBox{ID: fmt.Sprint("box", w.made), Name: name, ImageID: "sha256:old", Labels: labels, Created: int64(w.made)}
 	return w
+}
+
+// byOcisi returns the labels of a box that ocisi made from an older image.
+func byOcisi(name string) map[string]string {
+	return map[string]string{hierarchy.LabelBox: name, hierarchy.LabelSpec: hierarchy.Box{Name: name}.Spec(), "manager": "distrobox"}
 }
 
 func (w *world) note(format string, args ...any) {
@@ -58,52 +84,168 @@ func (w *world) note(format string, args ...any) {
 // names returns what boxes there are, as name=ID.
 func (w *world) names() string {
 	var all []string
-	for name, b := range w.boxes {
-		all = append(all, name+"="+b.ID)
+	for _, name := range slices.Sorted(maps.Keys(w.boxes)) {
+		all = append(all, name+"="+w.boxes[name].ID)
 	}
-	slices.Sort(all)
 	return strings.Join(all, " ")
 }
 
-func (w *world) Inspect(_ context.Context, full string) (hierarchy.StoredImage, bool, error) {
-	id, ok := w.images[full]
-	return hierarchy.StoredImage{ID: id}, ok, nil
-}
+func (w *world) list() []hierarchy.StoredBox { return slices.Collect(maps.Values(w.boxes)) }
 
-func (w *world) Content(_ context.Context, id string) (string, error) {
-	if w.contents[id] == "broken" {
-		return "", errors.New("it broke")
-	}
-	return w.contents[id], nil
-}
-
-func (w *world) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
+// do does what an engine is asked for, unless there is a fault.
+func (w *world) do(ctx context.Context, what string, f func() error) error {
 	if ctx.Err() != nil {
-		return hierarchy.StoredBox{}, false, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	b, ok := w.boxes[name]
-	return b, ok, nil
+	if w.fault != nil {
+		return w.fault(ctx, what, f)
+	}
+	return f()
+}
+
+func (w *world) Inspect(ctx context.Context, full string) (im hierarchy.StoredImage, ok bool, err error) {
+	err = w.do(ctx, "inspect "+full, func() error {
+		im.ID, ok = w.images[full]
+		return nil
+	})
+	return im, ok && err == nil, err
+}
+
+func (w *world) Content(ctx context.Context, id string) (text string, err error) {
+	err = w.do(ctx, "content "+id, func() error {
+		if text = w.contents[id]; text == "broken" {
+			return errors.New("it broke")
+		}
+		return nil
+	})
+	return text, err
+}
+
+func (w *world) Boxes(ctx context.Context) (all []hierarchy.StoredBox, err error) {
+	err = w.do(ctx, "boxes", func() error {
+		all = w.list()
+		return nil
+	})
+	return all, err
+}
+
+func (w *world) Container(ctx context.Context, name string) (b hierarchy.StoredBox, ok bool, err error) {
+	err = w.do(ctx, "container "+name, func() error {
+		b, ok = w.boxes[name]
+		return nil
+	})
+	return b, ok && err == nil, err
 }
 
 func (w *world) RenameContainer(ctx context.Context, old, name string) error {
-	b, ok := w.boxes[old]
-	if _, taken := w.boxes[name]; !ok || taken || ctx.Err() != nil {
-		return fmt.Errorf("cannot rename %s to %s", old, name)
-	}
-	w.note("rename %s %s", old, name)
-	b.Name = name
-	delete(w.boxes, old)
-	w.boxes[name] = b
-	return nil
+	return w.do(ctx, "rename "+old+" "+name, func() error {
+		b, ok := w.boxes[old]
+		if _, taken := w.boxes[name]; !ok || taken {
+			return fmt.Errorf("cannot rename %s to %s", old, name)
+		}
+		w.note("rename %s %s", old, name)
+		b.Name = name
+		delete(w.boxes, old)
+		w.boxes[name] = b
+		return nil
+	})
+}
+
+func (w *world) StopContainer(ctx context.Context, name string, _ time.Duration) error {
+	return w.do(ctx, "stop "+name, func() error {
+		b, ok := w.boxes[name]
+		if !ok {
+			return fmt.Errorf("cannot stop %s", name)
+		}
+		w.note("stop %s", name)
+		b.Running = false
+		w.boxes[name] = b
+		return nil
+	})
 }
 
 func (w *world) RemoveContainer(ctx context.Context, name string) error {
-	if _, ok := w.boxes[name]; !ok || ctx.Err() != nil {
-		return fmt.Errorf("cannot remove %s", name)
-	}
-	w.note("remove %s", name)
-	delete(w.boxes, name)
-	return nil
+	return w.do(ctx, "remove "+name, func() error {
+		if _, ok := w.boxes[name]; !ok {
+			return fmt.Errorf("cannot remove %s", name)
+		}
+		w.note("remove %s", name)
+		delete(w.boxes, name)
+		return nil
+	})
+}
+
+func (w *world) Sessions(ctx context.Context, name string) (n int, err error) {
+	err = w.do(ctx, "sessions "+name, func() error {
+		n = w.sessions[w.boxes[name].ID]
+		return nil
+	})
+	return n, err
+}
+
+func (w *world) Logs(ctx context.Context, name string, lines int) (text string, err error) {
+	err = w.do(ctx, "logs "+name, func() error {
+		if _, ok := w.boxes[name]; ok {
+			text = fmt.Sprintf("+ setup of %s\r\n\x1b[31mError: no %d lines\x1b[0m\n", name, lines)
+		}
+		return nil
+	})
+	return text, err
+}
+
+func (w *world) Exec(ctx context.Context, name string, argv ...string) (text string, err error) {
+	err = w.do(ctx, "exec "+name+" "+argv[0], func() error {
+		switch {
+		case argv[0] == "locale" && w.locales != "":
+			text = w.locales
+		case argv[0] == "find":
+			for _, file := range slices.Sorted(maps.Keys(w.files)) {
+				if ok, _ := path.Match(argv[len(argv)-1], path.Base(file)); ok && strings.HasPrefix(file, argv[1]) {
+					text += file + "\n"
+				}
+			}
+			return errors.New("exit status 1") // there is no second folder
+		default:
+			return errors.New(argv[0] + ": not found")
+		}
+		return nil
+	})
+	return text, err
+}
+
+func (w *world) Archive(ctx context.Context, name, file string) (r io.ReadCloser, err error) {
+	err = w.do(ctx, "archive "+name+" "+file, func() error {
+		var buf bytes.Buffer
+		t := tar.NewWriter(&buf)
+		for _, one := range slices.Sorted(maps.Keys(w.files)) {
+			if one != file && !strings.HasPrefix(one, file+"/") {
+				continue
+			}
+			text := w.files[one]
+			h := &tar.Header{Name: path.Base(file) + strings.TrimPrefix(one, file), Mode: 0o644, Size: int64(len(text))}
+			if to, ok := strings.CutPrefix(text, "-> "); ok {
+				h.Typeflag, h.Linkname, h.Size, text = tar.TypeSymlink, to, 0, ""
+			}
+			if err := t.WriteHeader(h); err != nil {
+				return err
+			}
+			_, _ = io.WriteString(t, text)
+		}
+		if buf.Len() == 0 {
+			return &fs.PathError{Op: "read", Path: file, Err: fs.ErrNotExist}
+		}
+		r = io.NopCloser(&buf)
+		return t.Close()
+	})
+	return r, err
+}
+
+func (w *world) Exists(ctx context.Context, name, file string) (ok bool, err error) {
+	err = w.do(ctx, "exists "+name+" "+file, func() error {
+		_, ok = w.files[file]
+		return nil
+	})
+	return ok && err == nil, err
 }
 
 // Run implements process.Runner.
@@ -111,18 +253,17 @@ func (w *world) Run(ctx context.Context, c process.Cmd) error {
 	w.mu.Lock()
 	w.cmds = append(w.cmds, c)
 	w.mu.Unlock()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if w.before != nil {
-		if done, err := w.before(c); err != nil {
-			if done {
-				_ = w.play(c)
+	return w.do(ctx, strings.Join(c.Args, " "), func() error {
+		if w.before != nil {
+			if done, err := w.before(c); err != nil {
+				if done {
+					_ = w.play(c)
+				}
+				return err
 			}
-			return err
 		}
-	}
-	return w.play(c)
+		return w.play(c)
+	})
 }
 
 func (w *world) play(c process.Cmd) error {
@@ -137,15 +278,36 @@ func (w *world) play(c process.Cmd) error {
 	case c.Args[0] == "create":
 		w.create(c)
 	case c.Args[0] == "enter":
-		name := value(c.Args, "--name")
-		store := w
-		if slices.Contains(c.Args, "--root") {
-			store = w.root
-		}
-		if _, ok := store.boxes[name]; !ok {
-			w.t.Errorf("entered box %s, which is not there: distrobox would create one", name)
-		}
-		w.note("enter %s %s", name, strings.Join(c.Args[slices.Index(c.Args, "--")+1:], " "))
+		return w.enter(c)
+	}
+	return nil
+}
+
+// enter does what distrobox enter does with a box that is there.
+func (w *world) enter(c process.Cmd) error {
+	name := value(c.Args, "--name")
+	store := w
+	if slices.Contains(c.Args, "--root") {
+		store = w.root
+	}
+	b, ok := store.boxes[name]
+	if !ok {
+		w.t.Errorf("entered box %s, which is not there: distrobox would create one", name)
+		return errors.New("no such box")
+	}
+	if w.broken[b.ID] || w.broken[b.ImageID] {
+		return failed(c)
+	}
+	b.Running = true
+	store.boxes[name] = b
+	command := c.Args[slices.Index(c.Args, "--")+1:]
+	w.note("enter %s %s", name, strings.Join(command, " "))
+	switch command[0] {
+	case "id":
+		fmt.Fprintf(c.Stderr, "Starting container...\n")
+		fmt.Fprintf(c.Stdout, "%s\r\n", w.user)
+	case "printenv":
+		fmt.Fprintf(c.Stdout, "a greeting\n%s\n", w.home)
 	}
 	return nil
 }
@@ -173,54 +335,11 @@ func (w *world) create(c process.Cmd) {
 	}
 	w.note("create %s", name)
 	w.made++
-	store.boxes[name] = hierarchy.StoredBox{ID: fmt.Sprint("box", w.made), Name: name, ImageID: store.images[full], Labels: labels}
+	store.boxes[name] = hierarchy.StoredBox{
+		ID: fmt.Sprint("box", w.made), Name: name, ImageID: store.images[full], Created: int64(w.made),
+		Labels: hierarchy.PlainLabels(labels),
+	}
 	fmt.Fprintf(c.Stderr, "Creating '%s'\t\x1b[32m [ OK ]\n\x1b[0mDistrobox '%s' successfully created.\r\n", name, name)
-}
-
-// playRoot plays root's podman behind sudo.
-func (w *world) playRoot(c process.Cmd) error {
-	if c.Args[0] != "-n" {
-		w.t.Errorf("%s: sudo may ask for a password", c)
-	}
-	if c.Args[1] == "true" {
-		return nil
-	}
-	args, name := c.Args[2:], c.Args[len(c.Args)-1]
-	id, image := w.root.images[name]
-	if content, ok := w.root.contents[name]; ok && content != "" {
-		id, image = name, true
-	}
-	b, box := w.root.boxes[name]
-	switch strings.Join(args[:min(2, len(args))], " ") {
-	case "image exists", "container exists":
-		if !image && !box {
-			return &process.Error{Cmd: c, Exit: 1, Err: errors.New("exit status 1")}
-		}
-	case "image inspect":
-		fmt.Fprintf(c.Stdout, `[{"Id": %q, "RootFS": {"Type": "layers", "Layers": [%q]}, "Config": {"User": "x", "Labels": {"ocisi.inputs": %[1]q, %[3]q: %[1]q, %[4]q: %[1]q}}}]`,
-			strings.TrimPrefix(id, "sha256:"), w.root.contents[id], hierarchy.LabelBaseName, hierarchy.LabelBaseDigest)
-	case "container inspect":
-		fmt.Fprintf(c.Stdout, `[{"Id": %q, "Name": %q, "Image": %q, "Config": {"Labels": {"ocisi.spec": %q, "manager": "distrobox"}}}]`,
-			b.ID, b.Name, strings.TrimPrefix(b.ImageID, "sha256:"), b.Labels[hierarchy.LabelSpec])
-	case "container rename":
-		return w.root.RenameContainer(context.Background(), args[2], args[3])
-	case "container rm":
-		return w.root.RemoveContainer(context.Background(), name)
-	case "load --quiet":
-		saved, err := io.ReadAll(c.Stdin)
-		if err != nil {
-			return err
-		}
-		id := w.images[string(saved)]
-		w.root.images[string(saved)] = id
-		if w.root.contents != nil {
-			w.root.contents[id] = w.contents[id]
-		}
-		w.note("load %s", saved)
-	default:
-		w.t.Errorf("unexpected: %s", c)
-	}
-	return nil
 }
 
 func value(args []string, flag string) string {

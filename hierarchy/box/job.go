@@ -5,29 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// aside ends the name of a box that waits for its successor to work.
-const aside = hierarchy.Aside
-
-// job is one box being made.
+// job is one box being made, brought back or put right.
 type job struct {
 	d     *Distrobox
 	spec  Spec
-	store Engine   // that the box lives in
-	args  []string // of distrobox create
-	todo  []exported
+	store Engine                // that the box lives in
+	args  []string              // of distrobox create
+	boxes []hierarchy.StoredBox // of the store, as recover saw them
+	links launchers             // of what the spec exports
 	emit  func(hierarchy.Progress)
+	out   Outcome
+}
+
+func (d *Distrobox) newJob(eng Engine, s Spec, emit func(hierarchy.Progress)) *job {
+	if emit == nil {
+		emit = func(hierarchy.Progress) {}
+	}
+	j := &job{d: d, spec: s, store: eng, emit: emit}
+	if s.rootful() {
+		j.store = rootStore{d}
+	}
+	return j
 }
 
 // prepare checks all that can be checked before anything is touched.
 func (d *Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (*job, error) {
-	j := &job{d: d, spec: s, store: eng, emit: emit}
-	if emit == nil {
-		j.emit = func(hierarchy.Progress) {}
-	}
+	j := d.newJob(eng, s, emit)
 	im, found, err := eng.Inspect(ctx, s.Image)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the image of box %s: %w", s.Box.Name, err)
@@ -39,7 +47,7 @@ func (d *Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(h
 	if j.args, err = d.createArgs(j.spec); err != nil {
 		return nil, err
 	}
-	if j.todo, err = d.exports(s.Box); err != nil {
+	if j.links, err = j.launchers(s.Box); err != nil {
 		return nil, err
 	}
 	lacks, err := d.lacks(ctx, s.Box)
@@ -51,11 +59,7 @@ func (d *Distrobox) prepare(ctx context.Context, eng Engine, s Spec, emit func(h
 		j.say("leaving out nvidia of box %s, which needs distrobox 1.5 or later", s.Box.Name)
 	}
 	if s.rootful() {
-		root := rootStore{d}
-		if err := root.bring(ctx, j.spec); err != nil {
-			return nil, err
-		}
-		j.store = root
+		return j, rootStore{d}.bring(ctx, j.spec)
 	}
 	return j, nil
 }
@@ -100,124 +104,46 @@ func (j *job) upToDate(ctx context.Context, old hierarchy.StoredBox) (bool, erro
 	return after == before, err
 }
 
+// keep puts right what a box that stays lacks.
+func (j *job) keep(ctx context.Context) error {
+	return errors.Join(j.link(ctx), j.surplus(ctx))
+}
+
 func (j *job) say(format string, args ...any) {
 	j.emit(hierarchy.Progress{Title: fmt.Sprintf(format, args...)})
-}
-
-// create makes the box and enters it. Whatever goes wrong, no half-made box
-// stays; keep is the ID of a container that is never removed.
-func (j *job) create(ctx context.Context, keep string) error {
-	err := j.tryCreate(ctx)
-	if err == nil {
-		return nil
-	}
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	name := j.spec.Box.Name
-	c, found, lookErr := j.store.Container(ctx, name)
-	if lookErr != nil {
-		return errors.Join(err, fmt.Errorf("looking for what is left of box %s: %w", name, lookErr))
-	}
-	if !found || c.ID == keep {
-		return err
-	}
-	if rmErr := j.store.RemoveContainer(ctx, name); rmErr != nil {
-		return errors.Join(err, fmt.Errorf("removing what is left of box %s: %w", name, rmErr))
-	}
-	return err
-}
-
-func (j *job) tryCreate(ctx context.Context) error {
-	name := j.spec.Box.Name
-	j.say("creating box %s", name)
-	log, err := j.distrobox(ctx, createTimeout, j.args...)
-	if err != nil {
-		return &StepError{Box: name, Step: "create", Log: log, Err: err}
-	}
-	// Old versions report success when the engine failed, and all of them when
-	// a container of that name was there.
-	c, found, err := j.store.Container(ctx, name)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("looking for the new box: %w", err)
-	case !found:
-		err = errors.New("distrobox reports success, but there is no box")
-	case c.ImageID != j.spec.ImageID:
-		err = fmt.Errorf("made from image %s instead of %s", c.ImageID, j.spec.ImageID)
-	case c.Labels[hierarchy.LabelSpec] != j.spec.Box.Spec():
-		err = errors.New("made without ocisi's labels")
-	}
-	if err != nil {
-		return &StepError{Box: name, Step: "check", Log: log, Err: err}
-	}
-	j.say("starting box %s", name)
-	if log, err = j.enter(ctx, startTimeout, "true"); err != nil {
-		return &StepError{Box: name, Step: "start", Log: log, Err: err}
-	}
-	return nil
-}
-
-// replace creates the box while the old one waits aside.
-func (j *job) replace(ctx context.Context, old hierarchy.StoredBox) error {
-	name := j.spec.Box.Name
-	j.say("setting box %s aside", name)
-	err := j.store.RenameContainer(ctx, name, name+aside)
-	if err == nil {
-		err = j.create(ctx, old.ID)
-	} else {
-		err = fmt.Errorf("setting box %s aside: %w", name, err)
-	}
-	ctx, cancel := afterwards(ctx)
-	defer cancel()
-	if err != nil {
-		return errors.Join(err, j.putBack(ctx, old))
-	}
-	j.say("removing the old box %s", name)
-	if err := j.store.RemoveContainer(ctx, name+aside); err != nil {
-		return fmt.Errorf("removing the old box %s: %w", name+aside, err)
-	}
-	return nil
-}
-
-// putBack gives the old box its name again, unless it never lost it.
-func (j *job) putBack(ctx context.Context, old hierarchy.StoredBox) error {
-	name := j.spec.Box.Name
-	c, found, err := j.store.Container(ctx, name)
-	if err == nil && found && c.ID == old.ID {
-		return nil
-	}
-	if err == nil && found {
-		// An engine may finish a create after the program that asked is gone.
-		err = j.store.RemoveContainer(ctx, name)
-	}
-	if err == nil {
-		err = j.store.RenameContainer(ctx, name+aside, name)
-	}
-	if err != nil {
-		return fmt.Errorf("putting the old box back, which is now called %s: %w", name+aside, err)
-	}
-	j.say("the old box %s is back", name)
-	return nil
-}
-
-// export exports what the spec names, all of it that can be.
-func (j *job) export(ctx context.Context) error {
-	var failed []error
-	for _, e := range j.todo {
-		if ctx.Err() != nil {
-			return errors.Join(append(failed, context.Cause(ctx))...)
-		}
-		j.say("exporting %s from box %s", e.what, j.spec.Box.Name)
-		log, err := j.enter(ctx, shortTimeout, e.argv...)
-		if err != nil {
-			failed = append(failed, &ExportError{Box: j.spec.Box.Name, What: e.what, Log: log, Err: err})
-		}
-	}
-	return errors.Join(failed...)
 }
 
 // afterwards returns a context for putting things right: it outlives the one
 // of the work, which may have ended, but not by long.
 func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), shortTimeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), 2*shortTimeout)
 }
+
+// insist repeats what an engine does not answer to, for half a minute: a daemon
+// that is started anew is back by then. A *finalError is the answer.
+func insist(ctx context.Context, try func(context.Context) error) error {
+	ctx, cancel := afterwards(ctx)
+	defer cancel()
+	for begun := time.Now(); ; {
+		err := try(ctx)
+		var final *finalError
+		if err == nil || errors.As(err, &final) || time.Since(begun) >= patience {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+const (
+	patience = 30 * time.Second
+	pause    = time.Second
+)
+
+// finalError is one that trying again does not mend.
+type finalError struct{ error }
+
+func (e *finalError) Unwrap() error { return e.error }

@@ -2,51 +2,137 @@ package box
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// Recover puts right what a killed Replace left of one box: the old one gets
-// its name back, or goes if the new one can be entered. Create and Replace do
-// this by themselves; it is for boxes that have nothing else to be done.
-func (d *Distrobox) Recover(ctx context.Context, eng Engine, m hierarchy.Manager, name string, emit func(hierarchy.Progress)) error {
-	if emit == nil {
-		emit = func(hierarchy.Progress) {}
-	}
-	j := &job{d: d, spec: Spec{Manager: m, Box: hierarchy.Box{Name: name}}, store: eng, emit: emit}
-	return j.recover(ctx)
+// Recover puts right what a killed Replace or Rollback left of one box: the old
+// one gets its name back, or becomes a generation if the other one works.
+// boxes are those of the store as they were seen lately; when none of them waits
+// for this box, nothing is asked and nothing is done. Of the spec it needs the
+// manager, and the box's name and root; what else the config knows makes for a
+// better check.
+//
+// Create, Replace and Rollback do this by themselves.
+func (d *Distrobox) Recover(ctx context.Context, eng Engine, s Spec, boxes []hierarchy.StoredBox, emit func(hierarchy.Progress)) error {
+	j := d.newJob(eng, s, emit)
+	j.boxes = boxes
+	return j.resume(ctx)
 }
 
-func (j *job) recover(ctx context.Context) error {
-	name := j.spec.Box.Name
-	old, found, err := j.store.Container(ctx, name+aside)
-	if err != nil {
-		return fmt.Errorf("looking for an old box %s: %w", name, err)
+func (j *job) recover(ctx context.Context) (err error) {
+	if j.boxes, err = j.store.Boxes(ctx); err != nil {
+		return fmt.Errorf("looking for what an earlier run left of box %s: %w", j.spec.Box.Name, err)
 	}
-	if !found || !isBox(old) {
-		return nil
-	}
-	c, found, err := j.store.Container(ctx, name)
-	if err != nil {
-		return fmt.Errorf("looking for box %s: %w", name, err)
-	}
-	if !found {
-		return j.putBack(ctx, old)
-	}
-	j.say("an earlier run ended while it replaced box %s", name)
-	_, err = j.enter(ctx, startTimeout, "true")
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err == nil {
-		if err := j.store.RemoveContainer(ctx, name+aside); err != nil {
-			return fmt.Errorf("removing the old box %s: %w", name+aside, err)
+	return j.resume(ctx)
+}
+
+func (j *job) resume(ctx context.Context) error {
+	for _, b := range j.boxes {
+		of, role, n := b.Role()
+		if of != j.spec.Box.Name || role != hierarchy.Waiting {
+			continue
 		}
-		return nil
+		c := &change{old: at(b, of), aside: b.Name, n: n}
+		if err := j.putRight(ctx, c); err != nil {
+			return fmt.Errorf("putting box %s right, which an earlier run left as %s: %w", of, b.Name, err)
+		}
 	}
-	if c.Labels[hierarchy.LabelBox] == "" {
-		return fmt.Errorf("box %s cannot be entered, and is not ocisi's to replace by %s: %w", name, name+aside, err)
+	return nil
+}
+
+// putRight brings a change to its end, or undoes it.
+func (j *job) putRight(ctx context.Context, c *change) error {
+	name := j.spec.Box.Name
+	now, found, err := j.store.Container(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		if err := j.rename(ctx, at(c.old, c.aside), name); err != nil {
+			return err
+		}
+		j.say("the old box %s is back: an earlier run was stopped", name)
+		return j.relaunch(ctx, c.old)
+	case !isCurrent(now):
+		j.say("an earlier run was stopped while it replaced box %s, and somebody made another one since", name)
+		return j.finish(ctx, c)
 	}
-	return j.putBack(ctx, old)
+	j.say("an earlier run was stopped while it replaced box %s", name)
+	works, err := j.works(ctx, c, now)
+	switch {
+	case err != nil:
+		return err
+	case works:
+		return errors.Join(j.finish(ctx, c), j.relaunch(ctx, now))
+	}
+	if err := j.dismiss(ctx, c, now); err != nil {
+		return err
+	}
+	if err := j.rename(ctx, at(c.old, c.aside), name); err != nil {
+		return err
+	}
+	j.say("the old box %s is back", name)
+	return j.relaunch(ctx, c.old)
+}
+
+// works reports whether the box that has the name can be entered and is the
+// user's. One that somebody works in can.
+func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bool, error) {
+	if n, err := j.store.Sessions(ctx, now.Name); err != nil || n > 0 {
+		return n > 0, err
+	}
+	var check []string
+	if c.n == 0 && now.Labels[hierarchy.LabelSpec] == j.spec.Box.Spec() {
+		check = j.spec.Box.Check
+	}
+	err := j.start(ctx, now, check)
+	if ctx.Err() != nil {
+		return false, context.Cause(ctx)
+	}
+	if err != nil {
+		j.emit(hierarchy.Progress{Log: err.Error()})
+		j.say("the newer box %s does not work", now.Name)
+	}
+	return err == nil, nil
+}
+
+// finish makes a generation of the box that waits.
+func (j *job) finish(ctx context.Context, c *change) error {
+	if err := j.commit(ctx, c); err != nil {
+		return err
+	}
+	return j.settle(ctx, c)
+}
+
+// dismiss frees the name of the box: a new one that does not work is removed. A
+// generation is none: it was brought back, by ocisi or by somebody who put
+// things right by hand. It is kept under its number, or the next one.
+func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) error {
+	if c.n == 0 && now.Created >= c.old.Created {
+		return j.store.RemoveContainer(ctx, now.Name)
+	}
+	kept := hierarchy.KeptAs(now.Name, c.n)
+	_, taken, err := j.store.Container(ctx, kept)
+	if err == nil && (taken || c.n == 0) {
+		kept, err = j.nextGeneration(ctx, c.n)
+	}
+	if err != nil {
+		return err
+	}
+	return j.rename(ctx, now, kept)
+}
+
+// relaunch makes the launchers those of a box that has its name again.
+func (j *job) relaunch(ctx context.Context, c hierarchy.StoredBox) error {
+	links, err := j.launchersOf(c)
+	if links == nil || err != nil {
+		return err
+	}
+	if _, err := links.write(ctx, c); err != nil {
+		return err
+	}
+	return links.prune()
 }

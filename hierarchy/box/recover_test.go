@@ -2,6 +2,7 @@ package box
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -13,29 +14,49 @@ import (
 )
 
 func TestRecover(t *testing.T) {
-	ours := map[string]string{hierarchy.LabelBox: "tool"}
+	ours := byOcisi("tool")
 	tests := []struct {
 		name   string
 		world  func(w *world)
 		boxes  string
 		wantOK bool
 	}{
-		{"nothing left", func(w *world) { w.has("tool", ours) }, "tool=box1", true},
+		{"nothing left", func(w *world) { w.has("tool", ours).has("tool.ocisi-1", ours) }, "tool=box1 tool.ocisi-1=box2", true},
 		{"killed before the new box", func(w *world) { w.has("tool.ocisi-old", ours) }, "tool=box1", true},
-		{"killed before the old one went", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours) }, "tool=box2", true},
-		{"new box broken", func(w *world) {
-			w.has("tool.ocisi-old", ours).has("tool", ours).before = fails("enter", false)
-		}, "tool=box1", true},
-		{"new box broken, not ours", func(w *world) {
-			w.has("tool.ocisi-old", ours).has("tool", byDistrobox()).before = fails("enter", false)
-		}, "tool.ocisi-old=box1 tool=box2", false},
-		{"someone's container", func(w *world) { w.has("tool.ocisi-old", nil) }, "tool.ocisi-old=box1", true},
+		{"killed before the old one was kept", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours) }, "tool=box2 tool.ocisi-1=box1", true},
+		{"new box broken", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true }, "tool=box1", true},
+		{"new box broken, another run's logs", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", ours).has("tool.ocisi-1", ours).broken["box2"] = true
+		}, "tool=box1 tool.ocisi-1=box3", true},
+		{"new box in use", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true
+			w.sessions["box2"] = 1
+		}, "tool=box2 tool.ocisi-1=box1", true},
+		{"an older box put back by hand, broken", func(w *world) {
+			w.has("tool", ours).has("tool.ocisi-old", ours).broken["box1"] = true
+		}, "tool=box2 tool.ocisi-1=box1", true},
+		{"somebody's box has the name", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", byDistrobox()).broken["box2"] = true
+		}, "tool=box2 tool.ocisi-1=box1", true},
+		{"somebody's container has the name", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", nil) }, "tool=box2 tool.ocisi-1=box1", true},
+		{"someone's container waits", func(w *world) { w.has("tool.ocisi-old", nil) }, "tool.ocisi-old=box1", true},
+		{"a renamed box waits", func(w *world) { w.has("tool.ocisi-old", byOcisi("other")) }, "tool.ocisi-old=box1", true},
+		{"rollback, before", func(w *world) { w.has("tool.ocisi-back-2", ours).has("tool.ocisi-2", ours) }, "tool=box1 tool.ocisi-2=box2", true},
+		{"rollback, after", func(w *world) { w.has("tool.ocisi-back-2", ours).has("tool", ours) }, "tool=box2 tool.ocisi-3=box1", true},
+		{"rollback, broken", func(w *world) { w.has("tool.ocisi-back-2", ours).has("tool", ours).broken["box2"] = true }, "tool=box1 tool.ocisi-2=box2", true},
+		{"rollback, broken, its number taken", func(w *world) {
+			w.has("tool.ocisi-back-2", ours).has("tool", ours).has("tool.ocisi-2", nil).broken["box2"] = true
+		}, "tool=box1 tool.ocisi-2=box3 tool.ocisi-3=box2", true},
+		{"no answer", func(w *world) {
+			w.has("tool.ocisi-old", ours)
+			w.fault = func(context.Context, string, func() error) error { return errors.New("no answer") }
+		}, "tool.ocisi-old=box1", false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			test.world(w)
-			err := (&Distrobox{Runner: w}).Recover(t.Context(), w, hierarchy.Podman, "tool", nil)
+			err := w.maker().Recover(t.Context(), w, Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}}, w.list(), nil)
 			if (err == nil) != test.wantOK {
 				t.Errorf("error %v", err)
 			}
@@ -46,27 +67,55 @@ func TestRecover(t *testing.T) {
 	}
 }
 
+// Where nothing is left, Recover asks nobody.
+func TestRecoverIsFree(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool")).has("go.ocisi-old", byOcisi("go"))
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		t.Errorf("asked for %s", what)
+		return do()
+	}
+	if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// What the config knows makes for a better check.
+func TestRecoverChecks(t *testing.T) {
+	ours := byOcisi("tool")
+	w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
+	w.before = func(c process.Cmd) (bool, error) {
+		if c.Args[len(c.Args)-1] == "false" {
+			return false, failed(c)
+		}
+		return false, nil
+	}
+	err := w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
+	if err != nil || w.names() != "tool=box1" {
+		t.Errorf("boxes %s, error %v", w.names(), err)
+	}
+}
+
 func TestRecoverComesFirst(t *testing.T) {
-	w := newWorld(t).has("tool.ocisi-old", byDistrobox())
-	if err := (&Distrobox{Runner: w}).Replace(t.Context(), w, spec(), nil); err != nil {
+	w := newWorld(t).has("tool.ocisi-old", byOcisi("tool"))
+	if _, err := w.maker().Replace(t.Context(), w, spec(), nil); err != nil {
 		t.Fatal(err)
 	}
-	want := "rename tool.ocisi-old tool, rename tool tool.ocisi-old, create tool, enter tool true, remove tool.ocisi-old"
+	want := "rename tool.ocisi-old tool, " + asided + ", " + made + ", " + keptOne
 	if got := strings.Join(w.calls, ", "); got != want {
 		t.Errorf("did %q, want %q", got, want)
 	}
 }
 
 func TestRecoverStopsWhenCancelled(t *testing.T) {
-	ours := map[string]string{hierarchy.LabelBox: "tool"}
+	ours := byOcisi("tool")
 	w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.before = func(process.Cmd) (bool, error) {
 		cancel()
 		return false, context.Canceled
 	}
-	err := (&Distrobox{Runner: w}).Recover(ctx, w, hierarchy.Podman, "tool", nil)
-	if message(err) != "context canceled" || w.names() != "tool.ocisi-old=box1 tool=box2" {
+	err := w.maker().Recover(ctx, w, spec(), w.list(), nil)
+	if !errors.Is(err, context.Canceled) || w.names() != "tool=box2 tool.ocisi-old=box1" {
 		t.Errorf("error %v, boxes %s", err, w.names())
 	}
 }
@@ -81,7 +130,7 @@ func TestOneEnterAtATime(t *testing.T) {
 		var all sync.WaitGroup
 		for _, name := range []string{"a", "b", "c"} {
 			all.Go(func() {
-				if err := d.Create(t.Context(), shared, spec(func(s *Spec) { s.Box.Name = name }), nil); err != nil {
+				if _, err := d.Create(t.Context(), shared, spec(func(s *Spec) { s.Box.Name = name }), nil); err != nil {
 					t.Error(err)
 				}
 			})
@@ -93,7 +142,7 @@ func TestOneEnterAtATime(t *testing.T) {
 	})
 }
 
-// sharedWorld is a world for several at once, where all takes a minute.
+// sharedWorld is a world for several at once, where all programs take a minute.
 type sharedWorld struct {
 	*world
 	mu sync.Mutex
@@ -110,4 +159,10 @@ func (s *sharedWorld) Container(ctx context.Context, name string) (hierarchy.Sto
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.world.Container(ctx, name)
+}
+
+func (s *sharedWorld) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.world.Boxes(ctx)
 }

@@ -55,42 +55,22 @@ func own(label string) bool {
 	return strings.HasPrefix(label, "ocisi.") || label == hierarchy.LabelBaseName || label == hierarchy.LabelBaseDigest
 }
 
-// Container implements Engine.
-func (r rootStore) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
-	var found []struct {
-		ID, Name, Image string
-		State           struct{ Running bool }
-		Config          struct{ Labels map[string]string }
+// may makes sure that root can be asked without a password.
+func (r rootStore) may(ctx context.Context, box string) error {
+	if err := r.d.Runner.Run(ctx, r.cmd("true")); err != nil {
+		if _, failed := errors.AsType[*process.Error](err); failed {
+			return &SudoError{Box: box, Program: r.d.sudo(), Err: err}
+		}
+		return fmt.Errorf("asking for root's boxes: %w", err)
 	}
-	ok, err := r.inspect(ctx, "container", name, &found)
-	if !ok || err != nil || len(found) == 0 || found[0].Name != name { // podman takes the start of an ID for a name, too
-		return hierarchy.StoredBox{}, false, err
-	}
-	c := found[0]
-	return hierarchy.StoredBox{
-		ID: c.ID, Name: c.Name, ImageID: digest(c.Image),
-		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running,
-	}, true, nil
-}
-
-// RenameContainer implements Engine.
-func (r rootStore) RenameContainer(ctx context.Context, old, name string) error {
-	return r.run(ctx, "container", "rename", old, name)
-}
-
-// RemoveContainer implements Engine.
-func (r rootStore) RemoveContainer(ctx context.Context, name string) error {
-	return r.run(ctx, "container", "rm", "--force", "--time", "0", "--volumes", name)
+	return nil
 }
 
 // bring copies the image of a box from the user's store to root's, unless it
 // is there.
 func (r rootStore) bring(ctx context.Context, s Spec) error {
-	if err := r.d.Runner.Run(ctx, r.cmd("true")); err != nil {
-		if _, failed := errors.AsType[*process.Error](err); failed {
-			return &SudoError{Box: s.Box.Name, Program: r.d.sudo(), Err: err}
-		}
-		return fmt.Errorf("asking for root's boxes: %w", err)
+	if err := r.may(ctx, s.Box.Name); err != nil {
+		return err
 	}
 	if im, found, err := r.Inspect(ctx, s.Image); err != nil || found && im.ID == s.ImageID {
 		return err

@@ -14,15 +14,16 @@ import (
 
 func TestRootfulBox(t *testing.T) {
 	w := newWorld(t)
-	w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}}
+	w.root = newWorld(t)
+	clear(w.root.images)
 	d := &Distrobox{Runner: w}
 	s := spec(func(s *Spec) { s.Box.Root = true })
 	for range 2 { // the second time it is up to date
-		if err := d.Create(t.Context(), w, s, nil); err != nil {
+		if _, err := d.Create(t.Context(), w, s, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, want := strings.Join(w.calls, ", "), "load localhost/tool-dx:latest, create tool, enter tool true"; got != want {
+	if got, want := strings.Join(w.calls, ", "), "load localhost/tool-dx:latest, create tool, enter tool id"; got != want {
 		t.Errorf("did %q, want %q", got, want)
 	}
 	if w.names() != "" || w.root.names() != "tool=box1" {
@@ -30,13 +31,13 @@ func TestRootfulBox(t *testing.T) {
 	}
 
 	w.images["localhost/tool-dx:latest"], s.ImageID = "sha256:newer", "sha256:newer"
-	if err := d.Create(t.Context(), w, s, nil); err != nil {
+	if _, err := d.Create(t.Context(), w, s, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := w.root.names(), "tool=box2"; got != want {
+	if got, want := w.root.names(), "tool=box2 tool.ocisi-1=box1"; got != want {
 		t.Errorf("root's boxes %q, want %q", got, want)
 	}
-	if got, want := strings.Join(w.root.calls, ", "), "rename tool tool.ocisi-old, remove tool.ocisi-old"; got != want {
+	if got, want := strings.Join(w.root.calls, ", "), asided+", "+keptOne; got != want {
 		t.Errorf("did %q, want %q", got, want)
 	}
 }
@@ -44,17 +45,19 @@ func TestRootfulBox(t *testing.T) {
 // Root's store compares the images that it has itself.
 func TestRootfulBoxOfTheSameContent(t *testing.T) {
 	const name = "localhost/tool-dx:latest"
-	for newer, boxes := range map[string]string{"abc": "tool=box1", "abd": "tool=box2"} {
+	for newer, boxes := range map[string]string{"abc": "tool=box1", "abd": "tool=box2 tool.ocisi-1=box1"} {
 		w := newWorld(t)
 		w.contents = map[string]string{"sha256:new": "abc", "sha256:newer": newer}
-		w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}, contents: map[string]string{}}
+		w.root = newWorld(t)
+		clear(w.root.images)
+		w.root.contents = map[string]string{}
 		d := &Distrobox{Runner: w}
 		s := spec(func(s *Spec) { s.Box.Root = true })
-		if err := d.Replace(t.Context(), w, s, nil); err != nil {
+		if _, err := d.Replace(t.Context(), w, s, nil); err != nil {
 			t.Fatal(err)
 		}
 		w.images[name], s.ImageID = "sha256:newer", "sha256:newer"
-		if err := d.Replace(t.Context(), w, s, nil); err != nil {
+		if _, err := d.Replace(t.Context(), w, s, nil); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.root.names(); got != boxes {
@@ -115,7 +118,7 @@ func TestSudoThatAsks(t *testing.T) {
 		}
 		return false, nil
 	}
-	err := (&Distrobox{Runner: w, Sudo: "doas"}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	_, err := (&Distrobox{Runner: w, Sudo: "doas"}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if _, ok := errors.AsType[*SudoError](err); !ok || len(w.calls) > 0 {
 		t.Errorf("error %v, did %q", err, w.calls)
 	}
@@ -123,14 +126,15 @@ func TestSudoThatAsks(t *testing.T) {
 
 func TestSaveFailure(t *testing.T) {
 	w := newWorld(t)
-	w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}}
+	w.root = newWorld(t)
+	clear(w.root.images)
 	w.before = func(c process.Cmd) (bool, error) {
 		if c.Name == "podman" {
 			return false, failed(c)
 		}
 		return false, nil
 	}
-	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	_, err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if _, ok := errors.AsType[*process.Error](err); !ok || len(w.root.images) > 0 || len(w.root.boxes) > 0 {
 		t.Errorf("error %v, root's images %v", err, w.root.images)
 	}
@@ -138,14 +142,15 @@ func TestSaveFailure(t *testing.T) {
 
 func TestImageThatArrivesAsAnother(t *testing.T) {
 	w := newWorld(t)
-	w.root = &world{t: t, images: map[string]string{}, boxes: map[string]hierarchy.StoredBox{}}
+	w.root = newWorld(t)
+	clear(w.root.images)
 	w.before = func(c process.Cmd) (bool, error) {
 		if slices.Contains(c.Args, "load") {
 			w.images["localhost/tool-dx:latest"] = "sha256:other"
 		}
 		return false, nil
 	}
-	err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
+	_, err := (&Distrobox{Runner: w}).Create(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 	if want := `copying image localhost/tool-dx:latest to root's store: it arrived as "sha256:other"`; message(err) != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -158,7 +163,7 @@ func TestRootIsNothingToDocker(t *testing.T) {
 	s := spec(func(s *Spec) {
 		s.Manager, s.Image, s.Box.Root = hierarchy.Docker, "docker.io/library/tool-dx:latest", true
 	})
-	if err := (&Distrobox{Runner: w}).Create(t.Context(), w, s, nil); err != nil {
+	if _, err := (&Distrobox{Runner: w}).Create(t.Context(), w, s, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c := w.cmd("create"); slices.Contains(c.Args, "--root") || value(c.Args, "--image") != "tool-dx:latest" {

@@ -3,6 +3,8 @@ package box
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -36,6 +38,7 @@ func (d *Distrobox) environment(m hierarchy.Manager) []string {
 		"DBX_NON_INTERACTIVE=1",
 		"DBX_SKIP_WORKDIR=1",
 		"DBX_VERBOSE=0",
+		"DBX_USERNS_NOLIMIT=1", // the id map of dev containers: podman copies an image once per map
 		"DBX_CONTAINER_CUSTOM_HOME=",
 		"DBX_CONTAINER_HOME_PREFIX=",
 		"DBX_CONTAINER_HOSTNAME=",
@@ -49,38 +52,53 @@ func (d *Distrobox) environment(m hierarchy.Manager) []string {
 }
 
 // distrobox runs distrobox, tells what it prints line by line, and returns all
-// of that.
-func (j *job) distrobox(ctx context.Context, timeout time.Duration, args ...string) (string, error) {
-	out := &lines{tell: func(line string) { j.emit(hierarchy.Progress{Log: line}) }}
-	err := j.d.Runner.Run(ctx, process.Cmd{
+// of that. What it writes to standard output also goes to out, unless that is
+// nil.
+func (j *job) distrobox(ctx context.Context, timeout time.Duration, out io.Writer, args ...string) (string, error) {
+	log := &lines{tell: func(line string) { j.emit(hierarchy.Progress{Log: line}) }}
+	c := process.Cmd{
 		Name:    j.d.bin(),
 		Args:    args,
 		Env:     j.d.environment(j.spec.Manager),
 		Dir:     j.d.Home,
-		Stdout:  out,
-		Stderr:  out,
+		Stdout:  log,
+		Stderr:  log,
 		Timeout: timeout,
-	})
-	out.end()
-	return strings.Join(out.all, "\n"), err
+	}
+	if out != nil {
+		c.Stdout = io.MultiWriter(log, out)
+	}
+	err := j.d.Runner.Run(ctx, c)
+	log.end()
+	return strings.Join(log.all, "\n"), err
 }
 
-// enter runs a command in the box as the user. It must be there: distrobox
-// would make a missing one out of its default image. One enter at a time:
-// distrobox follows a start through a file in the user's cache that is named
-// after the box, whatever its engine, and version 1.4 removes those of all
-// boxes when it is done.
-func (j *job) enter(ctx context.Context, timeout time.Duration, command ...string) (string, error) {
+// enter runs a command in a box as the user, and returns what it wrote to
+// standard output, and all that was printed. Distrobox would make a missing box
+// out of its default image, so it must be there. One enter at a time: distrobox
+// follows a start through a file in the user's cache that is named after the
+// box, whatever its engine, and version 1.4 removes those of all boxes when it
+// is done.
+func (j *job) enter(ctx context.Context, c hierarchy.StoredBox, timeout time.Duration, command ...string) (out, log string, err error) {
 	args := []string{"enter"}
 	if j.spec.rootful() {
 		args = append(args, "--root")
 	}
-	args = append(args, "--name", j.spec.Box.Name, "--no-tty", "--")
+	args = append(args, "--name", c.Name, "--no-tty", "--")
 	if err := j.d.entering.take(ctx); err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer j.d.entering.pass()
-	return j.distrobox(ctx, timeout, append(args, command...)...)
+	now, found, err := j.store.Container(ctx, c.Name)
+	if err == nil && (!found || now.ID != c.ID) {
+		err = errors.New("the box is gone")
+	}
+	if err != nil {
+		return "", "", err
+	}
+	var text strings.Builder
+	log, err = j.distrobox(ctx, timeout, &text, append(args, command...)...)
+	return strings.TrimSpace(strings.ReplaceAll(text.String(), "\r", "")), log, err
 }
 
 // turn is taken by one at a time. The zero turn is free.
@@ -138,13 +156,15 @@ func (l *lines) end() {
 var colour = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
 func (l *lines) add(line string) {
-	line = strings.ReplaceAll(colour.ReplaceAllString(line, ""), "\r", "")
-	line = strings.Join(strings.Fields(line), " ")
-	if line == "" {
-		return
+	if line = cleanLine(line); line != "" {
+		l.all = append(l.all, line)
+		l.tell(line)
 	}
-	l.all = append(l.all, line)
-	l.tell(line)
+}
+
+func cleanLine(line string) string {
+	line = strings.ReplaceAll(colour.ReplaceAllString(line, ""), "\r", "")
+	return strings.Join(strings.Fields(line), " ")
 }
 
 // lastLine returns the last line that says something; distrobox likes to end

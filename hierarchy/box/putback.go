@@ -1,0 +1,91 @@
+package box
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+)
+
+// putBack undoes a change, however far it came: it removes the new box, or makes
+// a generation again of the one that was brought back, and gives the old one its
+// name. Only what is there counts, not what was answered: a call that failed may
+// have been done, and one may be done late.
+func (j *job) putBack(ctx context.Context, c *change) error {
+	name := j.spec.Box.Name
+	now, found, err := j.store.Container(ctx, name)
+	switch {
+	case err != nil:
+		return j.lost(c, err)
+	case found && now.ID == c.old.ID:
+		return nil
+	}
+	from, err := j.whereabouts(ctx, c)
+	if err != nil {
+		return j.lost(c, err)
+	}
+	if found {
+		if err := j.giveWay(ctx, c, now); err != nil {
+			return j.lost(c, err)
+		}
+	}
+	if c.old.ID == "" {
+		return nil
+	}
+	if err := j.rename(ctx, at(c.old, from), name); err != nil {
+		return j.lost(c, err)
+	}
+	j.say("the old box %s is back", name)
+	return nil
+}
+
+// lost says where the old box is while it has not its name.
+func (j *job) lost(c *change, err error) error {
+	if c.old.ID == "" {
+		return fmt.Errorf("removing what is left of box %s: %w", j.spec.Box.Name, err)
+	}
+	return fmt.Errorf("putting the old box %s back, which is now called %s: %w", j.spec.Box.Name, c.aside, err)
+}
+
+// whereabouts returns the name that the old box has now. When it is gone, the
+// other one stays.
+func (j *job) whereabouts(ctx context.Context, c *change) (string, error) {
+	if c.old.ID == "" {
+		return "", nil
+	}
+	now, found, err := j.store.Container(ctx, c.aside)
+	if err != nil || found && now.ID == c.old.ID {
+		return c.aside, err
+	}
+	// It may have become a generation without an answer.
+	boxes, err := j.store.Boxes(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, b := range boxes {
+		if of, role, _ := b.Role(); b.ID == c.old.ID && of == j.spec.Box.Name && role == hierarchy.Kept {
+			return b.Name, nil
+		}
+	}
+	return "", &finalError{fmt.Errorf("it is gone; box %s stays as it is", j.spec.Box.Name)}
+}
+
+// giveWay frees the name of the box for the old one.
+func (j *job) giveWay(ctx context.Context, c *change, now hierarchy.StoredBox) error {
+	switch {
+	case c.back.ID != "" && now.ID == c.back.ID:
+		return j.rename(ctx, now, hierarchy.KeptAs(j.spec.Box.Name, c.n))
+	case c.back.ID == "" && j.isNew(c, now):
+		// An engine may finish a create after the program that asked is gone.
+		return j.store.RemoveContainer(ctx, now.Name)
+	case c.old.ID == "" && c.back.ID != "":
+		return nil // the name was free, and somebody took it
+	}
+	return &finalError{fmt.Errorf("a container that ocisi did not make has the name %s", now.Name)}
+}
+
+// isNew reports whether a container is the one that this job made.
+func (j *job) isNew(c *change, now hierarchy.StoredBox) bool {
+	return now.ID == c.made || isCurrent(now) && now.ID != c.old.ID &&
+		now.Labels[hierarchy.LabelSpec] == j.spec.Box.Spec() && now.Labels[hierarchy.LabelImageID] == j.spec.ImageID
+}

@@ -1,0 +1,143 @@
+package box
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// rootBox is what podman says about a container when it is asked for one.
+type rootBox struct {
+	ID, Name, Image string
+	Created         time.Time
+	ExecIDs         []string
+	State           struct{ Running bool }
+	Config          struct{ Labels map[string]string }
+}
+
+// Container implements Engine.
+func (r rootStore) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
+	c, found, err := r.container(ctx, name)
+	if !found || err != nil {
+		return hierarchy.StoredBox{}, false, err
+	}
+	return hierarchy.StoredBox{
+		ID: c.ID, Name: c.Name, ImageID: digest(c.Image), Created: c.Created.Unix(),
+		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running,
+	}, true, nil
+}
+
+func (r rootStore) container(ctx context.Context, name string) (rootBox, bool, error) {
+	var found []rootBox
+	ok, err := r.inspect(ctx, "container", name, &found)
+	if !ok || err != nil || len(found) == 0 || found[0].Name != name { // podman takes the start of an ID for a name, too
+		return rootBox{}, false, err
+	}
+	return found[0], true, nil
+}
+
+// Boxes implements Engine, for the boxes that ocisi made.
+func (r rootStore) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
+	out, err := r.output(ctx, "container", "ls", "--all", "--format", "json", "--filter", "label="+hierarchy.LabelBox)
+	if err != nil {
+		return nil, fmt.Errorf("asking root's podman for its boxes: %w", err)
+	}
+	var found []struct {
+		ID, ImageID, State string
+		Names              []string
+		Created            int64
+		Labels             map[string]string
+	}
+	if err := json.Unmarshal(out, &found); err != nil {
+		return nil, fmt.Errorf("asking root's podman for its boxes: %w", err)
+	}
+	var boxes []hierarchy.StoredBox
+	for _, c := range found {
+		if len(c.Names) == 0 {
+			continue
+		}
+		boxes = append(boxes, hierarchy.StoredBox{
+			ID: c.ID, Name: c.Names[0], ImageID: digest(c.ImageID), Created: c.Created,
+			Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running",
+		})
+	}
+	return boxes, nil
+}
+
+// RenameContainer implements Engine.
+func (r rootStore) RenameContainer(ctx context.Context, old, name string) error {
+	return r.run(ctx, "container", "rename", old, name)
+}
+
+// StopContainer implements Engine.
+func (r rootStore) StopContainer(ctx context.Context, name string, grace time.Duration) error {
+	return r.run(ctx, "container", "stop", "--time", strconv.Itoa(int(grace/time.Second)), name)
+}
+
+// RemoveContainer implements Engine.
+func (r rootStore) RemoveContainer(ctx context.Context, name string) error {
+	return r.run(ctx, "container", "rm", "--force", "--time", "0", "--volumes", name)
+}
+
+// Sessions implements Engine. Podman's program does not tell sessions that have
+// ended from others where their client was killed; a start of the box does away
+// with them.
+func (r rootStore) Sessions(ctx context.Context, name string) (int, error) {
+	c, found, err := r.container(ctx, name)
+	if err != nil || !found || !c.State.Running {
+		return 0, err
+	}
+	return len(c.ExecIDs), nil
+}
+
+// Logs implements Engine.
+func (r rootStore) Logs(ctx context.Context, name string, lines int) (string, error) {
+	c := r.cmd(string(hierarchy.Podman), "container", "logs", "--tail", strconv.Itoa(lines), name)
+	var both bytes.Buffer
+	c.Stdout, c.Stderr = &both, &both
+	err := r.d.Runner.Run(ctx, c)
+	return strings.TrimSpace(both.String()), err
+}
+
+// Exec implements Engine.
+func (r rootStore) Exec(ctx context.Context, name string, argv ...string) (string, error) {
+	out, err := r.output(ctx, append([]string{"container", "exec", "--user", "root", name}, argv...)...)
+	return string(out), err
+}
+
+// Archive implements Engine.
+func (r rootStore) Archive(ctx context.Context, name, path string) (io.ReadCloser, error) {
+	out, err := r.output(ctx, "container", "cp", name+":"+path, "-")
+	if pe, failed := errors.AsType[*process.Error](err); failed && strings.Contains(pe.Stderr, "no such file") {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
+	}
+	return io.NopCloser(bytes.NewReader(out)), err
+}
+
+// Exists implements Engine.
+func (r rootStore) Exists(ctx context.Context, name, path string) (bool, error) {
+	_, err := r.Archive(ctx, name, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// output returns what podman writes to standard output.
+func (r rootStore) output(ctx context.Context, args ...string) ([]byte, error) {
+	var out bytes.Buffer
+	c := r.cmd(string(hierarchy.Podman), args...)
+	c.Stdout = &out
+	err := r.d.Runner.Run(ctx, c)
+	return out.Bytes(), err
+}
