@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -29,6 +30,9 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 	b := hierarchy.StoredBox{
 		ID: in.ID, Name: name, ImageID: fullID(in.Image),
 		Running: in.State != nil && in.State.Running,
+	}
+	if t, err := time.Parse(time.RFC3339Nano, in.Created); err == nil {
+		b.Created = t.Unix()
 	}
 	if in.Config != nil {
 		b.Labels = hierarchy.PlainLabels(in.Config.Labels)

@@ -90,7 +90,9 @@ func TestCleanGenerations(t *testing.T) {
 			later.Name, later.ID = "gobox.ocisi-4", "later"
 			w.store.Boxes = append(w.store.Boxes, later)
 		}, plan.CleanOptions{}, "remove gobox.ocisi-1: generation of gobox, for a rollback\n"},
-		{"none is kept", func(w *world) { w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 0\n  distrobox: gobox", 1) }, plan.CleanOptions{},
+		{"none is kept", func(w *world) {
+			w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 0\n  distrobox: gobox", 1)
+		}, plan.CleanOptions{},
 			"remove gobox.ocisi-1: generation of gobox, for a rollback\n"},
 		{"with its box", func(w *world) { w.config = strings.Replace(w.config, "assemble: true", "assemble: false", 1) }, plan.CleanOptions{},
 			"remove gobox: box is not in the config or disabled\nremove gobox.ocisi-1: generation of a box that is not in the config or disabled\n"},

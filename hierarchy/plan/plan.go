@@ -18,6 +18,7 @@ const (
 	Rebuild  Action = "rebuild"  // an image that is there
 	Create   Action = "create"   // a box that is not there
 	Recreate Action = "recreate" // a box that is there; kept after all when its image comes out the same
+	RollBack Action = "rollback" // a box to a generation of its
 	Export   Action = "export"   // what a box should have on the host and has not
 	Keep     Action = "keep"     // nothing to do
 	Skip     Action = "skip"     // not there, and not needed now
@@ -56,6 +57,8 @@ type Step struct {
 	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced: commands that run in there; it is left alone while there are any
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
 	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
+
+	Generation int `json:"generation,omitempty"` // of a rollback: which one comes back
 
 	Owner   string          `json:"owner,omitempty"`    // of what is refused: the config that made it; "" when ocisi did not
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile

@@ -62,6 +62,7 @@ func (o *cleanOptions) run(cmd *cobra.Command) (err error) {
 	}
 	managers := env.available(cmd.Context(), among, l.config.Managers())
 	return env.with(cmd.Context(), managers, l.config.File, func(ctx context.Context, s *session) error {
+		s.configure(l, false, o.dryRun)
 		return o.clean(ctx, cmd, s, g, log)
 	})
 }
@@ -91,7 +92,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err
 	}
-	freed, err := s.weigh(ctx, p.Steps)
+	freed, err := s.weigh(ctx, stores, p.Steps)
 	if err != nil {
 		return err
 	}
@@ -103,6 +104,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	}
 	start := o.env.Now()
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
+	s.removeSuperseded(ctx)
 	o.env.failures(results, s.config)
 	o.env.summary(results, o.env.Now().Sub(start))
 	for _, r := range results {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -23,9 +24,12 @@ func (e *noConfigError) Error() string { return "no config: " + e.path + " does 
 
 // loaded is a config file with all that the environment adds.
 type loaded struct {
-	config   *hierarchy.Config
-	lock     *hierarchy.Lock // nil: there is no lock file
-	jobs     int
+	config *hierarchy.Config
+	lock   *hierarchy.Lock // nil: there is no lock file
+	jobs   int
+
+	startTimeout time.Duration // of a first start; 0 when nobody says
+
 	warnings []box.Warning // of distrobox.ini, about what is lost
 }
 
@@ -110,6 +114,9 @@ func (env Env) settle(cfg *hierarchy.Config, flags *pflag.FlagSet) (*loaded, err
 	if cfg.Jobs > 0 {
 		file["jobs"] = cfg.Jobs
 	}
+	if cfg.StartTimeout > 0 {
+		file["start_timeout"] = cfg.StartTimeout
+	}
 	if cfg.Manager != "" {
 		file["manager"] = string(cfg.Manager)
 	}
@@ -125,12 +132,16 @@ func (env Env) settle(cfg *hierarchy.Config, flags *pflag.FlagSet) (*loaded, err
 	if jobs < 1 {
 		return nil, &usageError{err: fmt.Errorf("jobs: %q is not a whole number from 1", v.GetString("jobs"))}
 	}
+	start := v.GetDuration("start_timeout")
+	if v.GetString("start_timeout") != "" && start <= 0 {
+		return nil, &usageError{err: fmt.Errorf("start_timeout: %q is no time; write a number with s, m or h, as in 15m", v.GetString("start_timeout"))}
+	}
 	m, err := env.manager(v.GetString("manager"))
 	if err != nil {
 		return nil, err
 	}
 	cfg.Manager = m
-	return &loaded{config: cfg, jobs: jobs}, nil
+	return &loaded{config: cfg, jobs: jobs, startTimeout: start}, nil
 }
 
 // manager returns the manager of images that name none: what the settings say,

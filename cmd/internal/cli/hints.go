@@ -11,6 +11,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
@@ -42,7 +43,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 func status(err error) int {
 	switch {
-	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err):
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err):
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
@@ -108,10 +109,42 @@ func hintForStep(err error, self string) string {
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
 	}
+	return hintForBox(err, self)
+}
+
+func hintForBox(err error, self string) string {
 	if e, ok := errors.AsType[*box.SudoError](err); ok {
 		return fmt.Sprintf("give your password once, then run ocisi again: %s -v", e.Program)
 	}
+	if e, ok := errors.AsType[*launcher.ConflictError](err); ok {
+		return conflictHint(e)
+	}
+	if e, ok := errors.AsType[*box.CheckError](err); ok && e.What == "shell" {
+		return "add the package of " + e.Want + " to the Containerfile of an image that the box stands on, then: " + self + " process " + e.Box
+	}
+	if is[*box.ExportError](err) {
+		return "correct exported_bins or exported_apps in the config, or add what is missing to an image that the box stands on"
+	}
+	if is[*plan.NoGenerationError](err) || is[*box.NoGenerationError](err) {
+		return "what there is: " + self + " list --generations"
+	}
+	if is[*noBoxError](err) {
+		return "the boxes: " + self + " list --assemble; what they were: " + self + " list --generations"
+	}
 	return ""
+}
+
+// conflictHint names the choices of a launcher whose place is taken.
+func conflictHint(e *launcher.ConflictError) string {
+	elsewhere := "give the box's programs a folder of their own (box: exported_bins_path: ~/.local/share/ocisi/bin)"
+	if e.File.Kind != launcher.Program {
+		elsewhere = "give the box another name (distrobox: NAME)"
+	}
+	leave := ", or take " + e.File.What + " out of the exports"
+	if e.Reason == launcher.NotOurs || e.Reason == launcher.OtherBox {
+		return elsewhere + ", or remove what is there: rm " + e.File.Path + leave
+	}
+	return elsewhere + leave
 }
 
 func refusedHint(e *apply.RefusedError) string {

@@ -17,6 +17,7 @@ type listOptions struct {
 	assemble bool
 	enabled  bool
 	layers   bool
+	kept     bool
 	json     bool
 }
 
@@ -24,10 +25,10 @@ func newList(env Env, g *globals) *cobra.Command {
 	o := &listOptions{env: env, globals: g}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List images, boxes, or the layers they share",
+		Short: "List images, boxes, the layers they share, or what a rollback could bring back",
 		Args:  usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := atMostOne(cmd, "all", "assemble", "enabled", "layers"); err != nil {
+			if err := atMostOne(cmd, "all", "assemble", "enabled", "layers", "generations"); err != nil {
 				return err
 			}
 			return o.run(cmd)
@@ -38,6 +39,7 @@ func newList(env Env, g *globals) *cobra.Command {
 	f.BoolVarP(&o.assemble, "assemble", "a", false, "list the boxes to make")
 	f.BoolVarP(&o.enabled, "enabled", "e", false, "list the images to build")
 	f.BoolVarP(&o.layers, "layers", "l", false, "list the layers of the images that are built, and who shares them")
+	f.BoolVarP(&o.kept, "generations", "g", false, "list the former boxes that 'ocisi rollback' could bring back, and the bytes that they take")
 	f.BoolVar(&o.json, "json", false, "write JSON")
 	return cmd
 }
@@ -60,6 +62,9 @@ func (o *listOptions) run(cmd *cobra.Command) error {
 	}
 	if o.layers {
 		return o.listLayers(cmd.Context(), l)
+	}
+	if o.kept {
+		return o.listGenerations(cmd.Context(), l)
 	}
 	rows := []listedImage{} // an empty list in JSON is [], not null
 	for _, e := range l.config.Entries {

@@ -78,10 +78,10 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 		o.env.warnUnknown(options.Remote)
 	}
 	p := plan.New(g, stores, options)
-	if !orphans {
-		return p, 0, nil
+	if err := s.describe(ctx, stores, p.Steps); err != nil || !orphans {
+		return p, 0, err
 	}
 	p.Orphans = plan.Clean(g, stores, plan.CleanOptions{File: s.config}).Steps
-	freed, err := s.weigh(ctx, p.Orphans)
+	freed, err := s.weigh(ctx, stores, p.Orphans)
 	return p, freed, err
 }

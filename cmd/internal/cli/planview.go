@@ -42,14 +42,13 @@ func (env Env) showChanges(p plan.Plan, freed int64) error {
 // showRemovals says what the removal of images sets free, and why that is not
 // the sum of their sizes.
 func (env Env) showRemovals(p plan.Plan, freed int64) {
-	removals := slices.DeleteFunc(slices.Concat(p.Steps, p.Orphans), func(s plan.Step) bool {
-		return s.Kind != plan.Image || s.Action != plan.Remove
-	})
+	removals := slices.DeleteFunc(slices.Concat(p.Steps, p.Orphans), func(s plan.Step) bool { return s.Action != plan.Remove })
 	if len(removals) == 0 {
 		return
 	}
 	fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", size(freed))
-	if freed > 0 && slices.ContainsFunc(removals, func(s plan.Step) bool { return s.Manager == hierarchy.Docker }) {
+	isDockers := func(s plan.Step) bool { return s.Manager == hierarchy.Docker && s.Kind == plan.Image }
+	if freed > 0 && slices.ContainsFunc(removals, isDockers) {
 		fmt.Fprintln(env.Stdout, "docker's build cache may hold on to them until: docker builder prune")
 	}
 }
@@ -57,13 +56,40 @@ func (env Env) showRemovals(p plan.Plan, freed int64) {
 func planRows(steps []plan.Step) [][]string {
 	var rows [][]string
 	for _, s := range steps {
-		reason := s.Reason
-		if s.Kind == plan.Image && s.Action == plan.Remove {
-			reason += " (" + size(s.Bytes) + " of its own)"
-		}
-		rows = append(rows, []string{string(s.Action), string(s.Manager), string(s.Kind), s.Name, reason})
+		reason := append([]string{s.Reason}, asides(s)...)
+		rows = append(rows, []string{string(s.Action), string(s.Manager), string(s.Kind), s.Name, strings.Join(reason, "; ")})
 	}
 	return rows
+}
+
+// asides are what a person wants to know before a step is done, besides why.
+func asides(s plan.Step) []string {
+	var out []string
+	if s.Action == plan.Remove {
+		out = append(out, size(s.Bytes)+" of its own")
+	}
+	if s.Drift != nil {
+		out = append(out, drifted(*s.Drift))
+	}
+	if s.Sessions > 0 {
+		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone")
+	}
+	if s.Copy > 0 {
+		out = append(out, "podman copies its image ("+size(s.Copy)+")")
+	}
+	return out
+}
+
+// drifted says what of a box goes when it is replaced.
+func drifted(d hierarchy.Drift) string {
+	text := "drifted: " + size(d.Bytes)
+	switch {
+	case d.Hidden:
+		text += ", packages that nobody can name while it is stopped"
+	case len(d.Packages) > 0:
+		text += ", " + count(len(d.Packages), "package", "packages")
+	}
+	return text
 }
 
 // upToDate counts the images and boxes that a plan leaves as they are; "" when

@@ -124,6 +124,7 @@ func (r *processRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	s.configure(r.loaded, r.force, r.dryRun)
 	return r.work(ctx, s, log)
 }
 
@@ -150,6 +151,9 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if err := r.env.showChanges(p, freed); err != nil {
 		return err
 	}
+	if err := s.confirmForce(nil, p, r.yes); err != nil {
+		return err
+	}
 	if yes, err := r.env.confirmRemoval(nil, p, r.yes); err != nil || !yes {
 		return err
 	}
@@ -170,11 +174,11 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 		r.env.warnUnknown(o.Remote)
 	}
 	p := plan.New(r.wanted, stores, o)
-	if !r.orphans {
-		return p, 0, nil
+	if err := s.describe(ctx, stores, p.Steps); err != nil || !r.orphans {
+		return p, 0, err
 	}
 	orphans := plan.Clean(r.all, stores, plan.CleanOptions{File: s.config}).Steps
-	freed, err := s.weigh(ctx, orphans)
+	freed, err := s.weigh(ctx, stores, orphans)
 	p.Steps = append(p.Steps, orphans...)
 	return p, freed, err
 }
@@ -194,7 +198,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 	if err := r.outcome(results, log); err != nil {
 		return err
 	}
-	return errors.Join(r.report(ctx, s), r.postponed(results))
+	return errors.Join(r.report(ctx, s), r.env.postponed(results, r.env.self(s.config)+" "+r.verb))
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
@@ -216,13 +220,13 @@ func (r *processRun) outcome(results []apply.Result, log *runLog) error {
 }
 
 // postponed tells how to get on with the boxes that were left alone because
-// somebody is in them.
-func (r *processRun) postponed(results []apply.Result) error {
+// somebody is in them. The verb is as one types it.
+func (env Env) postponed(results []apply.Result, verb string) error {
 	var err error
 	for _, res := range results {
 		if is[*apply.PostponedError](res.Err) {
-			fmt.Fprintf(r.env.Stderr, "ocisi: box %s was left as it is: %v\nhint: leave it and run ocisi again; or end what runs in there: %s %s --force %[1]s\n",
-				res.Step.Name, res.Err, r.env.self(r.loaded.config.File), r.verb)
+			fmt.Fprintf(env.Stderr, "ocisi: %v, so it was left as it is\n", res.Err)
+			fmt.Fprintf(env.Stderr, "hint: leave it and run ocisi again; or end what runs in there, such as the shells of closed terminals: %s --force %s\n", verb, res.Step.Name)
 			err = exitError(exitNotNow)
 		}
 	}

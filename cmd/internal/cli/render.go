@@ -15,6 +15,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -100,7 +101,7 @@ func starting(s plan.Step) string {
 func (p *progress) done(name string, r apply.Result) {
 	verb := map[plan.Action]string{
 		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built",
-		plan.Create: "created", plan.Recreate: "recreated", plan.Export: "exported", plan.Remove: "removed", plan.Keep: "kept",
+		plan.Create: "created", plan.Recreate: "recreated", plan.RollBack: "back", plan.Export: "exported", plan.Remove: "removed", plan.Keep: "kept",
 	}[r.Action]
 	if !r.Step.Action.Changes() {
 		p.log.printf("%s %s: %s", name, r.Step.Action, r.Step.Reason)
@@ -173,16 +174,25 @@ func (env Env) failures(results []apply.Result, config string) {
 			continue
 		}
 		fmt.Fprintf(env.Stderr, "\n%s%s %s failed%s\n", c.red, r.Step.Kind, r.Step.Name, c.off)
-		if be, ok := errors.AsType[*hierarchy.BuildError](r.Err); ok && be.Log != "" {
-			for line := range strings.Lines(be.Log) {
-				fmt.Fprintf(env.Stderr, "  | %s\n", strings.TrimSuffix(line, "\n"))
-			}
+		for line := range strings.Lines(said(r.Err)) {
+			fmt.Fprintf(env.Stderr, "  | %s\n", strings.TrimSuffix(line, "\n"))
 		}
 		fmt.Fprintf(env.Stderr, "ocisi: %s %s: %s\n", r.Step.Kind, r.Step.Name, brief(r))
 		if h := cmp.Or(hint(r.Err, env.self(config)), env.buildHint(r, config)); h != "" {
 			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
 		}
 	}
+}
+
+// said is what the step of a build, or the box itself, printed before it failed.
+func said(err error) string {
+	if be, ok := errors.AsType[*hierarchy.BuildError](err); ok {
+		return be.Log
+	}
+	if se, ok := errors.AsType[*box.StepError](err); ok {
+		return se.Container
+	}
+	return ""
 }
 
 // brief is a step's error without what its name says already, and without more
@@ -224,6 +234,7 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 	}
 	add(n["image build"]+n["image rebuild"], "image", "images", "built")
 	add(n["box create"]+n["box recreate"], "box", "boxes", "made")
+	add(n["box rollback"], "box", "boxes", "rolled back")
 	add(n["box export"], "box", "boxes", "exported")
 	add(n["box keep"], "box", "boxes", "kept")
 	add(n["image remove"], "image", "images", "removed")

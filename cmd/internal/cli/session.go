@@ -23,6 +23,9 @@ type session struct {
 	engines map[hierarchy.Manager]*engine.Engine
 	boxes   box.Distrobox
 	config  string // path of the config
+	force   bool   // boxes that somebody is in are replaced, too
+	locked  bool   // this run holds the lock
+	dry     bool   // this run changes nothing
 
 	mu         sync.Mutex
 	superseded []storedID // images of boxes that were replaced
@@ -39,7 +42,7 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 	s := &session{
 		env:     env,
 		engines: map[hierarchy.Manager]*engine.Engine{},
-		boxes:   box.Distrobox{Runner: env.Runner, Home: env.Home, Sudo: env.Getenv("DBX_SUDO_PROGRAM")},
+		boxes:   env.distrobox(),
 		config:  config,
 	}
 	for _, m := range managers {
@@ -50,6 +53,12 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 		s.engines[m] = e
 	}
 	return s, nil
+}
+
+// configure tells the session what the config and the flags say about boxes.
+func (s *session) configure(l *loaded, force, dry bool) {
+	s.force, s.locked, s.dry = force, !dry, dry
+	s.boxes.Start = l.startTimeout
 }
 
 func (env Env) openEngine(ctx context.Context, m hierarchy.Manager, log *slog.Logger) (*engine.Engine, error) {
@@ -98,12 +107,22 @@ func (s *session) look(ctx context.Context, g *hierarchy.Graph, m hierarchy.Mana
 	if err != nil {
 		return store, err
 	}
-	for _, im := range g.Images {
-		if im.Manager != m || im.Box == nil {
-			continue
-		}
-		if err := s.lookAtBox(ctx, &store, im); err != nil {
+	if left, err := s.restore(ctx, g, store); err != nil || left {
+		if err != nil {
 			return store, err
+		}
+		if store, err = e.Observe(ctx, names); err != nil {
+			return store, err
+		}
+	}
+	for _, im := range g.Images {
+		for _, one := range im.Boxes() {
+			if one.Manager != m {
+				continue
+			}
+			if err := s.lookAtBox(ctx, &store, one); err != nil {
+				return store, err
+			}
 		}
 	}
 	return store, nil
@@ -123,41 +142,6 @@ func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
-}
-
-// lookAtBox adds to a store what is only known by asking about one box: those
-// of root, whether one that was made from another image differs in content,
-// and what it lacks on the host.
-func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) error {
-	e := s.engines[im.Manager]
-	if im.Box.Root && im.Manager == hierarchy.Podman {
-		found, ok, err := s.boxes.Find(ctx, e, s.spec(im))
-		switch {
-		case err != nil: // no sudo without a password, most likely
-			store.RootUnknown = true
-		case ok:
-			store.RootBoxes = append(store.RootBoxes, found)
-		}
-		return nil
-	}
-	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
-	if i < 0 {
-		return nil
-	}
-	b := &store.Boxes[i]
-	b.Lacks = s.boxes.Missing(*im.Box, s.env.exists)
-	j := slices.IndexFunc(store.Images, func(stored hierarchy.StoredImage) bool {
-		return slices.Contains(stored.Refs, im.Manager.StoreRef(im.Ref()))
-	})
-	if j < 0 || store.Images[j].ID == b.ImageID {
-		return nil
-	}
-	var err error
-	if b.Content, err = e.Content(ctx, b.ImageID); err != nil {
-		return err
-	}
-	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
-	return err
 }
 
 // options are what every plan of the session is made by.
@@ -205,60 +189,6 @@ func (s *session) Build(ctx context.Context, st plan.Step, emit func(hierarchy.P
 	r := im.Recipe(s.config, made)
 	r.NoCache = r.NoCache || st.NoCache
 	return e.Build(ctx, r, emit)
-}
-
-// spec is what an image's box is made by.
-func (s *session) spec(im hierarchy.Image) box.Spec {
-	return box.Spec{
-		Manager: im.Manager, Box: *im.Box,
-		Image:  im.Manager.StoreRef(im.Ref()),
-		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version},
-	}
-}
-
-// Box implements apply.Boxer.
-func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) (plan.Action, error) {
-	im := st.Wanted
-	e, spec := s.engines[im.Manager], s.spec(im)
-	before, was, err := s.boxes.Find(ctx, e, spec)
-	if err != nil {
-		return "", err
-	}
-	if err := s.boxes.Replace(ctx, e, spec, emit); err != nil {
-		return "", err
-	}
-	after, _, err := s.boxes.Find(ctx, e, spec)
-	switch {
-	case err != nil:
-		return "", err
-	case !was:
-		return plan.Create, nil
-	case before.ID == after.ID && st.Action == plan.Export:
-		return plan.Export, nil
-	case before.ID == after.ID:
-		return plan.Keep, nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.superseded = append(s.superseded, storedID{im.Manager, before.ImageID})
-	return plan.Recreate, nil
-}
-
-// Remove implements apply.Remover.
-func (s *session) Remove(ctx context.Context, t plan.Target) error {
-	e := s.engines[t.Manager]
-	if t.Kind == plan.Box {
-		return s.boxes.Remove(ctx, e, t.Name)
-	}
-	return e.RemoveImage(ctx, t.Name)
-}
-
-// removeSuperseded removes the images of boxes that were replaced, unless
-// something still uses them.
-func (s *session) removeSuperseded(ctx context.Context) {
-	for _, old := range s.superseded {
-		s.engines[old.manager].RemoveSuperseded(ctx, old.id)
-	}
 }
 
 // with opens engines for as long as f runs.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
-	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
 // storeReport is what the images of a hierarchy take in one store.
@@ -64,34 +63,6 @@ func (s *session) present(ctx context.Context, g *hierarchy.Graph, m hierarchy.M
 		add(&images, m.StoreRef(im.Ref()))
 	}
 	return append(bases, images...), nil
-}
-
-// weigh sets the bytes of the removals of images among steps to what no other
-// image stores, and returns how many bytes all of them together set free.
-func (s *session) weigh(ctx context.Context, steps []plan.Step) (int64, error) {
-	var total int64
-	for m, e := range s.engines {
-		var refs []string
-		for _, st := range steps {
-			if st.Manager == m && st.Kind == plan.Image && st.Action == plan.Remove {
-				refs = append(refs, m.StoreRef(st.Name))
-			}
-		}
-		if len(refs) == 0 {
-			continue
-		}
-		own, freed, err := e.Freed(ctx, refs)
-		if err != nil {
-			return 0, err
-		}
-		total += freed
-		for i, st := range steps {
-			if st.Manager == m && st.Kind == plan.Image {
-				steps[i].Bytes = own[m.StoreRef(st.Name)]
-			}
-		}
-	}
-	return total, nil
 }
 
 // sharingText writes what is shared, as a table for each store.

@@ -41,6 +41,7 @@ type Env struct {
 	Home           string // the user's, symlinks resolved
 	ConfigDir      string // $XDG_CONFIG_HOME/ocisi
 	StateDir       string // $XDG_STATE_HOME/ocisi
+	DataHome       string // $XDG_DATA_HOME
 	User           string
 	UID, GID       int
 	Groups         []int // of this process
@@ -68,6 +69,7 @@ func System() Env {
 	env.Dir, _ = os.Getwd()
 	env.Home = resolved(xdg.Home)
 	env.ConfigDir = filepath.Join(xdg.ConfigHome, "ocisi")
+	env.DataHome = xdg.DataHome
 	env.StateDir = filepath.Join(xdg.StateHome, "ocisi")
 	env.User = os.Getenv("USER")
 	if u, err := user.Current(); err == nil { // asks /etc/passwd before it believes $USER

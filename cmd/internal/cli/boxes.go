@@ -1,0 +1,205 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+// distrobox is what makes the user's boxes.
+func (env Env) distrobox() box.Distrobox {
+	return box.Distrobox{
+		Runner: env.Runner, Disk: env.Disk, Host: env.launcherHost(), Data: env.DataHome, Sudo: env.Getenv("DBX_SUDO_PROGRAM"),
+		Home: env.Home, User: env.User, UID: env.UID, Shell: env.Getenv("SHELL"), Lang: env.Getenv("LANG"),
+	}
+}
+
+// lookAtBox adds to a store what is only known by asking about one box: those
+// of root, whether one that was made from another image differs in content,
+// and what it lacks on the host.
+func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) error {
+	e := s.engines[im.Manager]
+	if im.Box.Root && im.Manager == hierarchy.Podman {
+		found, ok, err := s.boxes.Find(ctx, e, s.spec(im))
+		switch {
+		case err != nil: // no sudo without a password, most likely
+			store.RootUnknown = true
+		case ok:
+			store.RootBoxes = append(store.RootBoxes, found)
+		}
+		return nil
+	}
+	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
+	if i < 0 {
+		return nil
+	}
+	b := &store.Boxes[i]
+	if b.Labels[hierarchy.LabelSpec] == im.Box.Spec() { // else it is another one's launchers that it has
+		b.Lacks = s.lacking(im)
+	}
+	j := slices.IndexFunc(store.Images, func(stored hierarchy.StoredImage) bool {
+		return slices.Contains(stored.Refs, im.Manager.StoreRef(im.Ref()))
+	})
+	if j < 0 || store.Images[j].ID == b.ImageID {
+		return nil
+	}
+	var err error
+	for k := range store.Boxes {
+		// A generation counts, too: it may be what the box was rolled back from.
+		of, role, _ := store.Boxes[k].Role()
+		if k != i && (of != im.Box.Name || role != hierarchy.Kept) {
+			continue
+		}
+		if store.Boxes[k].Content, err = e.Content(ctx, store.Boxes[k].ImageID); err != nil {
+			return err
+		}
+	}
+	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
+	return err
+}
+
+// lacking returns the launchers that a box should have and has not.
+func (s *session) lacking(im hierarchy.Image) []string {
+	b := *im.Box
+	if len(b.ExportedBins)+len(b.ExportedApps) == 0 {
+		return nil
+	}
+	dirs := s.env.launcherDirs()
+	return launcher.Lacking(launcher.Scan(s.env.Files, dirs, []string{dirs.Bins(b)}), s.owner(im), b, dirs)
+}
+
+// spec is what an image's box is made by.
+func (s *session) spec(im hierarchy.Image) box.Spec {
+	return box.Spec{
+		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force,
+		Image:  im.Manager.StoreRef(im.Ref()),
+		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version, hierarchy.LabelImage: im.Ref()},
+	}
+}
+
+// specOf returns what is known of a box by its name alone: all of it when the
+// config wants it.
+func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) box.Spec {
+	for _, im := range g.Images {
+		for _, one := range im.Boxes() {
+			if one.Manager == m && one.Box.Name == name {
+				return s.spec(one)
+			}
+		}
+	}
+	return box.Spec{Manager: m, Box: hierarchy.Box{Name: name}, Keep: hierarchy.DefaultKeep, Force: s.force}
+}
+
+// restore puts right what a run that was stopped left of boxes, and says so; it
+// reports whether there was anything. A run that may change nothing, or that
+// another one keeps from it, only says what there is.
+func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarchy.Store) (bool, error) {
+	var names []string
+	for _, b := range store.Boxes {
+		if name, role, _ := b.Role(); role == hierarchy.Waiting {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return false, nil
+	}
+	release, err := s.mayRestore()
+	if release == nil {
+		return false, err
+	}
+	defer release()
+	var errs []error
+	for _, name := range names {
+		tell := func(p hierarchy.Progress) {
+			if p.Title != "" {
+				fmt.Fprintln(s.env.Stderr, "ocisi: "+p.Title)
+			}
+		}
+		errs = append(errs, s.boxes.Recover(ctx, s.engines[store.Manager], s.specOf(g, store.Manager, name), store.Boxes, tell))
+	}
+	return true, errors.Join(errs...)
+}
+
+// mayRestore returns what ends the right to change boxes, or nil when another
+// ocisi is at work, or this run was asked to change nothing.
+func (s *session) mayRestore() (func(), error) {
+	switch {
+	case s.locked:
+		return func() {}, nil
+	case s.dry:
+		return nil, nil
+	}
+	release, err := s.env.lock("restores a box")
+	if is[*lockedError](err) {
+		return nil, nil // what is left is perhaps not left, but its work
+	}
+	return release, err
+}
+
+// Box implements apply.Boxer.
+func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) (plan.Action, error) {
+	e := s.engines[st.Manager]
+	var out box.Outcome
+	var err error
+	if st.Action == plan.RollBack {
+		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name}, Force: s.force}
+		out, err = s.boxes.Rollback(ctx, e, spec, st.Generation, emit)
+	} else {
+		out, err = s.boxes.Replace(ctx, e, s.spec(st.Wanted), emit)
+	}
+	s.supersede(st.Manager, out)
+	switch {
+	case is[*box.InUseError](err):
+		return "", &apply.PostponedError{Err: err}
+	case err != nil:
+		return "", err
+	case out.Before.ID == "":
+		return plan.Create, nil
+	case out.Before.ID != out.After.ID, st.Action == plan.Export:
+		return st.Action, nil
+	}
+	return plan.Keep, nil
+}
+
+// supersede notes the images that lose a box.
+func (s *session) supersede(m hierarchy.Manager, out box.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range append(out.Removed, out.Before) {
+		if b.ImageID != "" && b.ImageID != out.After.ImageID {
+			s.superseded = append(s.superseded, storedID{m, b.ImageID})
+		}
+	}
+}
+
+// Remove implements apply.Remover.
+func (s *session) Remove(ctx context.Context, t plan.Target) error {
+	e := s.engines[t.Manager]
+	if t.Kind != plan.Box {
+		return e.RemoveImage(ctx, t.Name)
+	}
+	b, _, err := e.Container(ctx, t.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.boxes.Remove(ctx, e, t.Manager, t.Name); err != nil {
+		return err
+	}
+	s.supersede(t.Manager, box.Outcome{Before: b})
+	return nil
+}
+
+// removeSuperseded removes the images of boxes that were replaced, unless
+// something still uses them.
+func (s *session) removeSuperseded(ctx context.Context) {
+	for _, old := range s.superseded {
+		s.engines[old.manager].RemoveSuperseded(ctx, old.id)
+	}
+}

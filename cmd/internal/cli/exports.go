@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+)
+
+type exportsOptions struct {
+	env     Env
+	globals *globals
+	json    bool
+	dryRun  bool
+}
+
+func newExports(env Env, g *globals) *cobra.Command {
+	o := &exportsOptions{env: env, globals: g}
+	cmd := &cobra.Command{
+		Use:   "exports",
+		Short: "List what boxes have on the host, and mend it",
+		Long: `List the programs and applications of boxes that can be started on the host, with
+what is to be said about them:
+
+  ok               it starts what it says
+  missing          the config wants it, and it is not there
+  outdated         not as ocisi would write it now, or it calls a program that is gone
+  stale box        its box is gone
+  foreign manager  its box is another engine's than it says, or than distrobox looks in first
+  shadowed         its name starts something else in a terminal
+
+'ocisi exports repair' mends what can be mended.`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd) },
+	}
+	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON")
+	cmd.AddCommand(newExportsRepair(env, g))
+	return cmd
+}
+
+// exports is what there is to know about launchers.
+type exports struct {
+	session *session
+	graph   *hierarchy.Graph
+	host    launcher.Host
+	dirs    launcher.Dirs
+	bins    []string // folders of programs
+	wanted  []launcher.File
+	status  []launcher.Status
+}
+
+// withExports finds out what there is to know, and calls f with it.
+func (env Env) withExports(cmd *cobra.Command, file string, verb func(*session, *loaded), f func(context.Context, *exports) error) error {
+	l, g, err := env.hierarchy(file, cmd.Flags())
+	if err != nil {
+		return err
+	}
+	// A launcher may be of a box whose manager is no longer in the config.
+	managers := env.available(cmd.Context(), []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman}, g.Managers())
+	return env.with(cmd.Context(), managers, l.config.File, func(ctx context.Context, s *session) error {
+		verb(s, l)
+		x := &exports{session: s, graph: g, dirs: env.launcherDirs()}
+		if err := x.look(ctx); err != nil {
+			return err
+		}
+		return f(ctx, x)
+	})
+}
+
+func (env Env) launcherDirs() launcher.Dirs {
+	return launcher.Dirs{Home: env.Home, Data: env.DataHome}
+}
+
+// look scans the host and asks the engines.
+func (x *exports) look(ctx context.Context) error {
+	s := x.session
+	stores, err := s.observe(ctx, x.graph, false)
+	if err != nil {
+		return err
+	}
+	x.host = s.env.launcherHost()
+	x.host.Boxes = map[hierarchy.Manager][]string{}
+	for m, store := range stores {
+		for _, b := range slices.Concat(store.Boxes, store.RootBoxes) {
+			x.host.Boxes[m] = append(x.host.Boxes[m], b.Name)
+		}
+	}
+	x.wanted, x.bins = nil, nil
+	for _, im := range x.graph.Images {
+		for _, one := range im.Boxes() {
+			x.wanted = append(x.wanted, launcher.Known(s.owner(one), *one.Box, x.dirs)...)
+			if bins := x.dirs.Bins(*one.Box); !slices.Contains(x.bins, bins) {
+				x.bins = append(x.bins, bins)
+			}
+		}
+	}
+	x.status = x.host.States(launcher.Scan(s.env.Files, x.dirs, x.bins), x.wanted)
+	return nil
+}
+
+// launcherHost is what launchers depend on, but for the boxes.
+func (env Env) launcherHost() launcher.Host {
+	host := launcher.Host{Files: env.Files, Path: filepath.SplitList(env.Getenv("PATH")), Default: hierarchy.Podman}
+	if m, err := hierarchy.ParseManager(env.Getenv("DBX_CONTAINER_MANAGER")); err == nil {
+		host.Default = m
+	} else if _, err := env.LookPath(string(hierarchy.Podman)); err != nil {
+		host.Default = hierarchy.Docker
+	}
+	return host
+}
+
+// owner is whose the launchers of an image's box are.
+func (s *session) owner(im hierarchy.Image) launcher.Owner {
+	return launcher.Owner{Manager: im.Manager, Box: im.Box.Name, Image: im.Ref(), Config: s.config, Root: im.Box.Root && im.Manager == hierarchy.Podman}
+}
+
+// listedExport is a row of exports.
+type listedExport struct {
+	State   launcher.State    `json:"state"`
+	Why     string            `json:"why,omitempty"`
+	Kind    launcher.Kind     `json:"kind"`
+	What    string            `json:"what,omitempty"` // as the config has it
+	Box     string            `json:"box"`
+	Manager hierarchy.Manager `json:"manager,omitempty"` // that it names
+	Image   string            `json:"image,omitempty"`
+	By      launcher.Maker    `json:"by,omitempty"` // who wrote it
+	Path    string            `json:"path"`
+}
+
+func (o *exportsOptions) list(cmd *cobra.Command) error {
+	rows := []listedExport{}
+	err := o.env.withExports(cmd, o.globals.file, func(*session, *loaded) {}, func(_ context.Context, x *exports) error {
+		for _, st := range x.status {
+			rows = append(rows, listedExport{
+				State: st.State, Why: st.Why, Kind: st.Kind, What: st.What, Box: st.Owner.Box, Manager: st.Owner.Manager,
+				Image: st.Owner.Image, By: st.By, Path: st.Path,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return writeJSON(o.env.Stdout, rows)
+	}
+	return o.show(rows)
+}
+
+func (o *exportsOptions) show(rows []listedExport) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(o.env.Stdout, "nothing of a box is exported")
+		return err
+	}
+	cells := [][]string{{"STATE", "BOX", "MANAGER", "LAUNCHER", "WHY"}}
+	bad := 0
+	for _, r := range rows {
+		cells = append(cells, []string{string(r.State), r.Box, string(r.Manager), o.env.short(r.Path), r.Why})
+		if r.State != launcher.OK && r.State != launcher.Shadowed {
+			bad++
+		}
+	}
+	err := table(o.env.Stdout, cells)
+	if bad > 0 {
+		fmt.Fprintf(o.env.Stdout, "to mend what is not ok: %s exports repair\n", o.env.self(o.env.configPath(o.globals.file)))
+	}
+	return err
+}
+
+func newExportsRepair(env Env, g *globals) *cobra.Command {
+	o := &exportsOptions{env: env, globals: g}
+	cmd := &cobra.Command{
+		Use:   "repair",
+		Short: "Mend the launchers of boxes",
+		Long: `Write the launchers that are missing or outdated again, for the boxes of the config
+as they are now, and remove those of boxes that are gone. Launchers that distrobox
+wrote are left alone, unless their box is ocisi's, or they call a distrobox that is
+no longer there and their box is: then they are written anew.`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.repair(cmd) },
+	}
+	cmd.Flags().BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
+	return cmd
+}
+
+func (o *exportsOptions) repair(cmd *cobra.Command) error {
+	env, log, end, err := o.env.begin("exports", o.globals.verbose, o.dryRun)
+	if err != nil {
+		return err
+	}
+	defer end()
+	begun := func(s *session, l *loaded) { s.configure(l, false, o.dryRun) }
+	return env.withExports(cmd, o.globals.file, begun, func(ctx context.Context, x *exports) error {
+		done, err := x.repair(ctx, o.dryRun)
+		if len(done) > 0 {
+			err = errors.Join(table(o.env.Stdout, done), err)
+		}
+		if len(done) == 0 && err == nil {
+			if !o.dryRun {
+				log.discard()
+			}
+			fmt.Fprintln(o.env.Stdout, "nothing to do")
+		}
+		return err
+	})
+}
+
+// repair mends what can be mended and returns a row for each launcher that was,
+// or with dryRun would be, written or removed.
+func (x *exports) repair(ctx context.Context, dryRun bool) ([][]string, error) {
+	s := x.session
+	var rows [][]string
+	var remove []string
+	var write []launcher.File
+	boxes := map[string]bool{} // to be exported from anew
+	for _, st := range x.status {
+		mine := x.config(st.Owner)
+		switch {
+		case st.State == launcher.OK || st.State == launcher.Shadowed:
+			continue
+		case st.Kind == launcher.Leftover, st.State == launcher.Stale && st.By == launcher.Ocisi:
+			remove = append(remove, st.Path)
+			rows = append(rows, []string{"remove", s.env.short(st.Path), string(st.State)})
+			continue
+		case mine != nil:
+			boxes[st.Owner.Box] = true
+		default:
+			f, ok := x.rewritten(st)
+			if !ok {
+				continue
+			}
+			write = append(write, f)
+		}
+		rows = append(rows, []string{"write", s.env.short(st.Path), string(st.State)})
+	}
+	if dryRun {
+		return rows, nil
+	}
+	errs := []error{launcher.Remove(s.env.Disk, remove)}
+	if len(write) > 0 {
+		_, err := launcher.Switch(s.env.Disk, write)
+		errs = append(errs, err)
+	}
+	for _, im := range x.graph.Images {
+		for _, one := range im.Boxes() {
+			if boxes[one.Box.Name] {
+				errs = append(errs, s.boxes.Export(ctx, s.engines[one.Manager], s.spec(one), nil))
+			}
+		}
+	}
+	return rows, errors.Join(errs...)
+}
+
+// config returns the image of the config whose box a launcher is of, with that
+// box; nil when it is none of the config's.
+func (x *exports) config(o launcher.Owner) *hierarchy.Image {
+	for _, im := range x.graph.Images {
+		for _, one := range im.Boxes() {
+			if one.Box.Name == o.Box {
+				return &one
+			}
+		}
+	}
+	return nil
+}
+
+// rewritten returns a program's launcher that distrobox wrote, and that calls a
+// distrobox that is gone, as ocisi writes it, when one engine has its box.
+func (x *exports) rewritten(st launcher.Status) (launcher.File, bool) {
+	if st.By == launcher.Ocisi || !st.Gone || st.Kind != launcher.Program || st.What == "" {
+		return launcher.File{}, false
+	}
+	o := st.Owner
+	for m, names := range x.host.Boxes {
+		if !slices.Contains(names, o.Box) {
+			continue
+		}
+		if o.Manager != "" && o.Manager != m {
+			return launcher.File{}, false // in two engines: nobody knows which is meant
+		}
+		o.Manager = m
+	}
+	return launcher.NewProgram(o, x.dirs, st.What, st.Path), o.Manager != ""
+}
