@@ -20,53 +20,56 @@ const defaultImage = "registry.fedoraproject.org/fedora-toolbox:latest"
 // Distrobox plays the program distrobox: create, enter, rm, list and --version,
 // on the store of DBX_CONTAINER_MANAGER. In a box, distrobox-export --bin writes
 // a launcher; what else runs there see run.
-func Distrobox() {
-	note("distrobox")
-	args := os.Args[1:]
+func Distrobox() { asProgram("distrobox") }
+
+func (p *program) distrobox(ctx context.Context) {
+	p.note()
+	args := p.args
 	if len(args) == 0 {
-		exit("Error: a command is needed")
+		p.exit("Error: a command is needed")
 	}
-	if data, err := os.ReadFile(storyFile("distrobox-" + args[0] + ".err")); err == nil {
-		exit("%s", strings.TrimRight(string(data), "\n"))
+	if data, err := os.ReadFile(p.storyFile("distrobox-" + args[0] + ".err")); err == nil {
+		p.exit("%s", strings.TrimRight(string(data), "\n"))
 	}
-	ctx := context.Background()
 	switch args[0] {
 	case "--version", "version", "-V":
-		printVersion()
+		p.printVersion()
 	case "create":
-		boxCreate(ctx, args[1:])
+		p.boxCreate(ctx, args[1:])
 	case "enter":
-		boxEnter(ctx, args[1:])
+		p.boxEnter(ctx, args[1:])
 	case "rm":
-		boxRemove(ctx, args[1:])
+		p.boxRemove(ctx, args[1:])
 	case "list":
-		fmt.Println("ID | NAME | STATUS | IMAGE")
+		fmt.Fprintln(p.stdout, "ID | NAME | STATUS | IMAGE")
 	default:
-		exit("Error: invalid command")
+		p.exit("Error: invalid command")
 	}
 }
 
 // DistroboxEnter plays distrobox-enter, a program of version 1's that version 2
 // does not have.
-func DistroboxEnter() {
-	if isVersion2() {
-		fmt.Fprintln(os.Stderr, "distrobox-enter: command not found")
-		os.Exit(127)
+func DistroboxEnter() { asProgram("distrobox-enter") }
+
+func (p *program) distroboxEnter(ctx context.Context) {
+	if p.isVersion2() {
+		fmt.Fprintln(p.stderr, "distrobox-enter: command not found")
+		panic(exited(127))
 	}
-	note("distrobox-enter")
-	boxEnter(context.Background(), os.Args[1:])
+	p.note()
+	p.boxEnter(ctx, p.args)
 }
 
-func storyFile(name string) string { return filepath.Join(os.Getenv(envDir), name) }
+func (p *program) storyFile(name string) string { return filepath.Join(p.getenv(envDir), name) }
 
 // trouble does what the story's files want of a verb on one box, and returns
 // if they want nothing. first is done before, with the file's text.
-func trouble(verb, name string, first func(text string, end bool)) {
-	if data, err := os.ReadFile(storyFile("distrobox-" + verb + "-" + name + ".err")); err == nil {
+func (p *program) trouble(verb, name string, first func(text string, end bool)) {
+	if data, err := os.ReadFile(p.storyFile("distrobox-" + verb + "-" + name + ".err")); err == nil {
 		first(string(data), true)
-		exit("%s", strings.TrimRight(string(data), "\n"))
+		p.exit("%s", strings.TrimRight(string(data), "\n"))
 	}
-	if data, err := os.ReadFile(storyFile("distrobox-" + verb + "-" + name + ".block")); err == nil {
+	if data, err := os.ReadFile(p.storyFile("distrobox-" + verb + "-" + name + ".block")); err == nil {
 		first(string(data), false)
 		for {
 			time.Sleep(time.Hour) // a select would be a deadlock to Go
@@ -74,29 +77,29 @@ func trouble(verb, name string, first func(text string, end bool)) {
 	}
 }
 
-func isVersion2() bool { return strings.HasPrefix(version(), "2") }
+func (p *program) isVersion2() bool { return strings.HasPrefix(p.version(), "2") }
 
-func version() string {
-	if data, err := os.ReadFile(storyFile("distrobox-version")); err == nil {
+func (p *program) version() string {
+	if data, err := os.ReadFile(p.storyFile("distrobox-version")); err == nil {
 		return strings.TrimSpace(string(data))
 	}
 	return "1.8.2.5"
 }
 
-func printVersion() {
-	if isVersion2() {
-		fmt.Println("distrobox version " + version())
+func (p *program) printVersion() {
+	if p.isVersion2() {
+		fmt.Fprintln(p.stdout, "distrobox version "+p.version())
 		return
 	}
-	fmt.Println("distrobox: " + version())
+	fmt.Fprintln(p.stdout, "distrobox: "+p.version())
 }
 
 // socketOfManager returns the socket of the store that distrobox was told to use.
-func socketOfManager() string {
-	if os.Getenv("DBX_CONTAINER_MANAGER") == "podman" {
-		return os.Getenv(envPodman)
+func (p *program) socketOfManager() string {
+	if p.getenv("DBX_CONTAINER_MANAGER") == "podman" {
+		return p.getenv(envPodman)
 	}
-	return os.Getenv(envDocker)
+	return p.getenv(envDocker)
 }
 
 // flags are the arguments of a distrobox command, the last value of each, and
@@ -165,79 +168,79 @@ func (f flags) name() string {
 	return ""
 }
 
-func boxCreate(ctx context.Context, args []string) {
+func (p *program) boxCreate(ctx context.Context, args []string) {
 	f := parseFlags(args)
 	f.labels["manager"] = "distrobox"
 	f.labels["distrobox.unshare_groups"] = "0"
-	if isVersion2() {
+	if p.isVersion2() {
 		f.labels["distrobox.version"] = "2"
 	}
 	image := cmp.Or(f.values["--image"], f.values["-i"], defaultImage)
-	fmt.Fprintf(os.Stderr, "Creating '%s' using image %s\n", f.name(), image)
+	fmt.Fprintf(p.stderr, "Creating '%s' using image %s\n", f.name(), image)
 	c := Container{
 		Name: f.name(), Image: image, Labels: f.labels, State: "created",
-		Mounts: append([]string{os.Getenv("HOME") + ":" + os.Getenv("HOME")}, f.volumes...), Flags: f.more, Home: cmp.Or(f.values["--home"], f.values["-H"]),
+		Mounts: append([]string{p.getenv("HOME") + ":" + p.getenv("HOME")}, f.volumes...), Flags: f.more, Home: cmp.Or(f.values["--home"], f.values["-H"]),
 	}
-	if os.Getenv("DBX_CONTAINER_MANAGER") == "podman" {
+	if p.getenv("DBX_CONTAINER_MANAGER") == "podman" {
 		c.Userns = "keep-id:size=65536"
-		if os.Getenv("DBX_USERNS_NOLIMIT") != "" {
+		if p.getenv("DBX_USERNS_NOLIMIT") != "" {
 			c.Userns = "keep-id"
 		}
 	}
-	trouble("create", f.name(), func(string, bool) {})
-	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/container", c)
+	p.trouble("create", f.name(), func(string, bool) {})
+	body, err := call(ctx, p.socketOfManager(), http.MethodPost, "/enginetest/container", c)
 	if err != nil {
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
 	_ = body.Close()
-	fmt.Fprintf(os.Stderr, "Distrobox '%s' successfully created.\n", f.name())
+	fmt.Fprintf(p.stderr, "Distrobox '%s' successfully created.\n", f.name())
 }
 
-func boxEnter(ctx context.Context, args []string) {
+func (p *program) boxEnter(ctx context.Context, args []string) {
 	f := parseFlags(args)
-	if !exists(ctx, f.name()) {
-		createUnasked(ctx, f.name())
+	if !p.exists(ctx, f.name()) {
+		p.createUnasked(ctx, f.name())
 	}
 	start := func(text string, end bool) bool {
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\n"
 		}
-		body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/start", entering{Name: f.name(), Log: text, End: end})
+		body, err := call(ctx, p.socketOfManager(), http.MethodPost, "/enginetest/start", entering{Name: f.name(), Log: text, End: end})
 		if err != nil {
-			exit("Error: %v", err)
+			p.exit("Error: %v", err)
 		}
-		return decoded[bool](body)
+		return decoded[bool](p, body)
 	}
-	trouble("enter", f.name(), func(text string, end bool) { start(text, end) })
+	p.trouble("enter", f.name(), func(text string, end bool) { start(text, end) })
 	if !start("", false) {
-		fmt.Fprintf(os.Stderr, "Starting container...                   \t\033[32m [ OK ]\n\033[0m\nContainer Setup Complete!\n")
+		fmt.Fprintf(p.stderr, "Starting container...                   \t\033[32m [ OK ]\n\033[0m\nContainer Setup Complete!\n")
 	}
 	if len(f.command) > 0 && f.command[0] == "distrobox-export" {
-		export(f.name(), f.command[1:])
+		p.export(f.name(), f.command[1:])
 		return
 	}
 	if len(f.command) == 0 {
 		return // somebody's shell
 	}
-	runInBox(ctx, f)
+	p.runInBox(ctx, f)
 }
 
 // runInBox runs the command of an enter, prints what it prints and exits as it
 // does.
-func runInBox(ctx context.Context, f flags) {
-	e := entering{Name: f.name(), User: cmp.Or(os.Getenv("USER"), "al"), ID: 1000, Home: os.Getenv("HOME"), Env: map[string]string{"SHELL": os.Getenv("SHELL")}, Argv: f.command}
-	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/run", e)
+func (p *program) runInBox(ctx context.Context, f flags) {
+	e := entering{Name: f.name(), User: cmp.Or(p.getenv("USER"), "al"), ID: 1000, Home: p.getenv("HOME"), Env: map[string]string{"SHELL": p.getenv("SHELL")}, Argv: f.command}
+	body, err := call(ctx, p.socketOfManager(), http.MethodPost, "/enginetest/run", e)
 	if err != nil {
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
-	got := decoded[Answer](body)
-	_, _ = os.Stdout.WriteString(got.Out)
-	_, _ = os.Stderr.WriteString(got.Err)
-	os.Exit(got.Exit)
+	got := decoded[Answer](p, body)
+	_, _ = io.WriteString(p.stdout, got.Out)
+	_, _ = io.WriteString(p.stderr, got.Err)
+	panic(exited(got.Exit))
 }
 
-func exists(ctx context.Context, name string) bool {
-	body, err := call(ctx, socketOfManager(), http.MethodGet, "/containers/"+name+"/json", nil)
+func (p *program) exists(ctx context.Context, name string) bool {
+	body, err := call(ctx, p.socketOfManager(), http.MethodGet, "/containers/"+name+"/json", nil)
 	if err == nil {
 		_ = body.Close()
 	}
@@ -246,28 +249,28 @@ func exists(ctx context.Context, name string) bool {
 
 // createUnasked makes a box of the default image, as distrobox does when it is
 // to enter one that is not there and has nobody to ask.
-func createUnasked(ctx context.Context, name string) {
-	fmt.Fprintf(os.Stderr, "Create it now, out of image %s? [Y/n]: y\nCreating the container %s\n", defaultImage, name)
-	body, err := call(ctx, socketOfManager(), http.MethodPost, "/enginetest/default?ref="+defaultImage, nil)
+func (p *program) createUnasked(ctx context.Context, name string) {
+	fmt.Fprintf(p.stderr, "Create it now, out of image %s? [Y/n]: y\nCreating the container %s\n", defaultImage, name)
+	body, err := call(ctx, p.socketOfManager(), http.MethodPost, "/enginetest/default?ref="+defaultImage, nil)
 	if err != nil {
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
 	_ = body.Close()
-	boxCreate(ctx, []string{"--yes", "-i", defaultImage, "-n", name})
+	p.boxCreate(ctx, []string{"--yes", "-i", defaultImage, "-n", name})
 }
 
 // decoded reads an answer of the server's.
-func decoded[T any](body io.ReadCloser) T {
+func decoded[T any](p *program, body io.ReadCloser) T {
 	defer func() { _ = body.Close() }()
 	var v T
 	if err := json.NewDecoder(body).Decode(&v); err != nil {
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
 	return v
 }
 
 // export writes the launcher of a program, marked as distrobox marks its own.
-func export(box string, args []string) {
+func (p *program) export(box string, args []string) {
 	var bin, dir string
 	for i := 0; i+1 < len(args); i++ {
 		switch args[i] {
@@ -281,23 +284,23 @@ func export(box string, args []string) {
 		return
 	}
 	enter := "distrobox-enter"
-	if isVersion2() {
+	if p.isVersion2() {
 		enter = `"distrobox" enter`
 	}
 	text := fmt.Sprintf("#!/bin/sh\n# distrobox_binary\n# name: %s\nexec %s -n %s -- '%s' \"$@\"\n", box, enter, box, bin)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, filepath.Base(bin)), []byte(text), 0o755); err != nil { //nolint:gosec // a program
-		exit("Error: %v", err)
+		p.exit("Error: %v", err)
 	}
-	fmt.Printf("%s from %s exported successfully in %s.\n", bin, box, dir)
+	fmt.Fprintf(p.stdout, "%s from %s exported successfully in %s.\n", bin, box, dir)
 }
 
-func boxRemove(ctx context.Context, args []string) {
+func (p *program) boxRemove(ctx context.Context, args []string) {
 	for _, name := range parseFlags(args).rest {
 		// Nothing to remove is a success to distrobox.
-		if body, err := call(ctx, socketOfManager(), http.MethodDelete, "/containers/"+name+"?force=1&v=1", nil); err == nil {
+		if body, err := call(ctx, p.socketOfManager(), http.MethodDelete, "/containers/"+name+"?force=1&v=1", nil); err == nil {
 			_ = body.Close()
 		}
 	}

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
 )
 
 // built ends the stream of a build for a program.
@@ -59,7 +57,7 @@ func call(ctx context.Context, socket, method, path string, body any) (io.ReadCl
 	if err != nil {
 		return nil, err
 	}
-	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}}
 	resp, err := c.Do(req)
@@ -75,10 +73,4 @@ func call(ctx context.Context, socket, method, path string, body any) (io.ReadCl
 		return nil, errors.New(m.Message)
 	}
 	return resp.Body, nil
-}
-
-// exit ends a program that failed, as the programs do.
-func exit(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", args...)
-	os.Exit(1)
 }
