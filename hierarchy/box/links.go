@@ -29,8 +29,9 @@ type links struct {
 	files []launcher.File
 }
 
-// Export writes the launchers of a box that is there, and removes those that it
-// had and the spec does not name. Without such a box it is an error.
+// Export writes the launchers that a box was made with, or, where its labels do
+// not tell, those of the spec, and removes other ones of it. Without such a box
+// it is an error.
 func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
 	j := d.newJob(eng, s, emit)
 	c, found, err := j.store.Container(ctx, s.Box.Name)
@@ -41,7 +42,12 @@ func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hi
 		return fmt.Errorf("there is no box %s", s.Box.Name)
 	}
 	j.out = Outcome{Before: c, After: c}
-	if j.links, err = j.launchers(s.Box); err != nil {
+	// What it was made with may be something else than the spec: it may have been
+	// rolled back.
+	if j.links, err = j.launchersOf(c); err == nil && j.links == nil {
+		j.links, err = j.launchers(s.Box)
+	}
+	if err != nil {
 		return err
 	}
 	return j.link(ctx)

@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
 type exportsOptions struct {
@@ -94,14 +96,27 @@ func (x *exports) look(ctx context.Context) error {
 	x.wanted, x.bins = nil, nil
 	for _, im := range x.graph.Images {
 		for _, one := range im.Boxes() {
-			x.wanted = append(x.wanted, launcher.Known(s.owner(one), *one.Box, x.dirs)...)
-			if bins := x.dirs.Bins(*one.Box); !slices.Contains(x.bins, bins) {
-				x.bins = append(x.bins, bins)
+			wanted := exportsOf(stores, one)
+			x.wanted = append(x.wanted, launcher.Known(s.owner(one), wanted, x.dirs)...)
+			for _, bins := range []string{x.dirs.Bins(wanted), x.dirs.Bins(*one.Box)} {
+				if !slices.Contains(x.bins, bins) {
+					x.bins = append(x.bins, bins)
+				}
 			}
 		}
 	}
 	x.status = x.host.States(launcher.Scan(s.env.Files, x.dirs, x.bins), x.wanted)
 	return nil
+}
+
+// exportsOf returns a box with what it exports: as it was made, since it may have
+// been rolled back; as the config has it, while there is none.
+func exportsOf(stores plan.Stores, im hierarchy.Image) hierarchy.Box {
+	stored, _ := stores[im.Manager].Box(im.Box.Name)
+	if made, ok := box.Exports(stored); ok {
+		return made
+	}
+	return *im.Box
 }
 
 // launcherHost is what launchers depend on, but for the boxes.
