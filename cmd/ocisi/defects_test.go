@@ -1,0 +1,101 @@
+package main
+
+import (
+	"debug/elf"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// defects is how many the predecessor had that docs/defects.md tells of.
+const defects = 37
+
+// Each row of docs/defects.md names what shows that ocisi does not have a defect:
+// a story that has a section of its number, or a test function.
+func TestDefectsAreShown(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "..", "docs")
+	data, err := os.ReadFile(filepath.Join(docs, "defects.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| (\d+) \|.*\|([^|]*)\|$`)
+	link := regexp.MustCompile(`\[([^]]+)\]\(([^)]+)\)`)
+	shown := map[string]bool{}
+	for _, m := range row.FindAllStringSubmatch(string(data), -1) {
+		number, links := m[1], link.FindAllStringSubmatch(m[2], -1)
+		if shown[number] || len(links) == 0 {
+			t.Errorf("defect %s: a second row, or one that names no test", number)
+		}
+		shown[number] = true
+		for _, l := range links {
+			text, err := os.ReadFile(filepath.Join(docs, l[2]))
+			if err != nil {
+				t.Errorf("defect %s: %v", number, err)
+				continue
+			}
+			want := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(l[1]) + `\(t \*testing\.T\)`)
+			if strings.HasSuffix(l[2], ".txtar") {
+				want = regexp.MustCompile(`(?m)^# defect (\d+, )*` + number + `[,:]`)
+			}
+			if !want.Match(text) {
+				t.Errorf("defect %s: nothing in %s is like %s", number, l[2], want)
+			}
+		}
+	}
+	for n := range defects {
+		if number := strconv.Itoa(n + 1); !shown[number] {
+			t.Errorf("defect %s is missing", number)
+		}
+	}
+	if len(shown) != defects {
+		t.Errorf("%d defects", len(shown))
+	}
+}
+
+// The program needs nothing beside it: no interpreter, no library, no program,
+// no variable. As "make build" builds it.
+func TestProgramStandsAlone(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipe := regexp.MustCompile(`(?m)^build:.*\n\t(.*) -o bin/ocisi ./cmd/ocisi$`).FindSubmatch(makefile)
+	if recipe == nil {
+		t.Fatal("make build is not what it was")
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "ocisi")
+	build := exec.Command("sh", "-c", string(recipe[1])+` -o "$0" .`, program)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	file, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if libraries, err := file.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		t.Errorf("libraries %q, %v", libraries, err)
+	}
+	if slices.ContainsFunc(file.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		t.Error("it wants an interpreter")
+	}
+	config := filepath.Join(dir, "ocisi.yaml")
+	if err := os.WriteFile(config, []byte("- {name: go, path: ., enabled: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"version"}, {"--help"}, {"list", "-f", config}, {"list", "-f", config, "--json"}} {
+		alone := exec.Command(program, args...)
+		alone.Env, alone.Dir = []string{"PATH="}, dir
+		if out, err := alone.CombinedOutput(); err != nil {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+	}
+}
