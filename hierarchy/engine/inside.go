@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +17,8 @@ import (
 )
 
 // StopContainer ends a container's processes: asks them to, and kills what is
-// left after grace, in whole seconds. One that does not run is fine.
+// left after grace, which counts in whole seconds. One that does not run is fine,
+// one that is not there is not.
 func (e *Engine) StopContainer(ctx context.Context, name string, grace time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.opts.Timeout+grace, fmt.Errorf("no answer after %s", e.opts.Timeout+grace))
 	defer cancel()
@@ -42,7 +41,9 @@ func (e *Engine) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 }
 
 // Sessions returns how many commands run in a container besides its own: each
-// shell and program that somebody entered it for.
+// shell and program that somebody entered it for. What such a command has left
+// running in the background does not count; a shell whose terminal was closed
+// without ending it does.
 func (e *Engine) Sessions(ctx context.Context, name string) (int, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
@@ -55,15 +56,26 @@ func (e *Engine) Sessions(ctx context.Context, name string) (int, error) {
 		return 0, nil
 	}
 	for _, id := range in.ExecIDs {
-		// An engine may list those that have ended.
-		if x, err := e.api.ContainerExecInspect(ctx, id); err == nil && x.Running {
+		x, err := e.api.ContainerExecInspect(ctx, id)
+		switch {
+		case err == nil && x.Running:
 			n++
+		case err != nil && (ctx.Err() != nil || !hasEnded(err)):
+			return 0, fmt.Errorf("asking what runs in container %s: %w", name, inWords(ctx, err))
 		}
 	}
 	return n, nil
 }
 
-// Logs returns the last lines that a container itself has printed.
+// hasEnded tells from the error of an inspection that a command is over. Podman
+// lists some of which it has lost the state, and says so with status 500.
+func hasEnded(err error) bool {
+	return errdefs.IsNotFound(err) || strings.Contains(err.Error(), "exec session")
+}
+
+// Logs returns the last lines that a container itself has printed, on both its
+// outputs, without the final newline. The box's own set-up is a shell's trace for
+// the most part.
 func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
@@ -77,76 +89,6 @@ func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, erro
 		return "", fmt.Errorf("reading the log of container %s: %w", name, inWords(ctx, err))
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
-}
-
-// ExitError says that a command in a container failed.
-type ExitError struct {
-	Command string
-	Status  int
-	Stderr  string
-}
-
-func (e *ExitError) Error() string {
-	return strings.TrimSuffix(fmt.Sprintf("%s: exit status %d: %s", e.Command, e.Status, strings.TrimSpace(e.Stderr)), ": ")
-}
-
-// Exec runs a command as root in a container that runs, and returns what it
-// wrote to standard output. One that fails is an *ExitError.
-func (e *Engine) Exec(ctx context.Context, name string, argv ...string) (string, error) {
-	ctx, cancel := e.ask(ctx)
-	defer cancel()
-	made, err := e.api.ContainerExecCreate(ctx, name, container.ExecOptions{User: "root", Cmd: argv, AttachStdout: true, AttachStderr: true})
-	if err != nil {
-		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))
-	}
-	conn, err := e.api.ContainerExecAttach(ctx, made.ID, container.ExecAttachOptions{})
-	if err != nil {
-		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, conn.Close) // a read does not heed the context
-	defer stop()
-	var out, complaints bytes.Buffer
-	_, err = stdcopy.StdCopy(&out, &complaints, conn.Reader)
-	if err != nil {
-		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))
-	}
-	x, err := e.api.ContainerExecInspect(ctx, made.ID)
-	if err != nil {
-		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))
-	}
-	if x.ExitCode != 0 {
-		return out.String(), &ExitError{Command: argv[0], Status: x.ExitCode, Stderr: complaints.String()}
-	}
-	return out.String(), nil
-}
-
-// Archive returns a file or a folder of a container, running or not, as a tar
-// stream whose names begin with the last element of path. What is not there is
-// an fs.ErrNotExist. The stream must be closed.
-func (e *Engine) Archive(ctx context.Context, name, path string) (io.ReadCloser, error) {
-	r, _, err := e.api.CopyFromContainer(ctx, name, path)
-	switch {
-	case errdefs.IsNotFound(err):
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
-	case err != nil:
-		return nil, fmt.Errorf("reading %s of container %s: %w", path, name, inWords(ctx, err))
-	}
-	return r, nil
-}
-
-// Exists reports whether a path is there in a container, running or not.
-func (e *Engine) Exists(ctx context.Context, name, path string) (bool, error) {
-	ctx, cancel := e.ask(ctx)
-	defer cancel()
-	_, err := e.api.ContainerStatPath(ctx, name, path)
-	switch {
-	case err == nil:
-		return true, nil
-	case errdefs.IsNotFound(err):
-		return false, nil
-	}
-	return false, fmt.Errorf("looking for %s in container %s: %w", path, name, inWords(ctx, err))
 }
 
 // Written returns how many bytes a container has written to its own layer.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/client"
 
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -19,7 +21,12 @@ const (
 	// serviceStart is how long a podman service may take to answer: the first
 	// one of a session also sets up the user's namespace.
 	serviceStart = 20 * time.Second
-	servicePoll  = 2 * time.Millisecond
+	// serviceIdle is for how many seconds a service stays without us: it ends by
+	// itself when ocisi was killed.
+	serviceIdle = "30"
+	// holdPause is how long to wait until a service is held again.
+	holdPause   = 10 * time.Second
+	servicePoll = 2 * time.Millisecond
 	// socketPathMax is what Linux takes as the path of a socket, sun_path less
 	// its closing zero.
 	socketPathMax = 107
@@ -71,14 +78,16 @@ func (e *Engine) startService(ctx context.Context) error {
 	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- e.opts.Runner.Run(running, process.Cmd{Name: "podman", Args: []string{"system", "service", "--time=0", "unix://" + socket}})
+		ended <- e.opts.Runner.Run(running, process.Cmd{Name: "podman", Args: []string{"system", "service", "--time=" + serviceIdle, "unix://" + socket}})
 	}()
 	if err := e.await(ctx, socket, ended); err != nil {
 		end(errClosed)
 		_ = os.RemoveAll(dir)
 		return err
 	}
+	letGo := e.hold(running)
 	e.stop = func() error {
+		letGo()
 		end(errClosed)
 		err := <-ended
 		if errors.Is(err, errClosed) {
@@ -87,6 +96,31 @@ func (e *Engine) startService(ctx context.Context) error {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
 	return nil
+}
+
+// hold keeps the service from ending by itself until it is let go: podman counts
+// a request that has no answer yet, and no connection. That for events of a kind
+// there is none of stays so, also while this process is stopped. Should podman
+// have no events to tell, each try is at least a sign of life.
+func (e *Engine) hold(ctx context.Context) (letGo func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			_, errs := e.api.Events(ctx, events.ListOptions{Filters: filters.NewArgs(filters.Arg("event", "ocisi-holds"))})
+			err := <-errs
+			e.log.DebugContext(ctx, "podman's service is not held any more", "err", err)
+			select {
+			case <-time.After(holdPause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 var errClosed = errors.New("engine closed")

@@ -56,7 +56,7 @@ func TestPodmanServiceEndsWithEngine(t *testing.T) {
 	s := start(t, hierarchy.Podman, withBase())
 	var r runner
 	e := s.another(&r)
-	if ran := r.all(); len(ran) != 1 || !strings.HasPrefix(ran[0].String(), "podman system service --time=0 unix://") {
+	if ran := r.all(); len(ran) != 1 || !strings.HasPrefix(ran[0].String(), "podman system service --time=30 unix://") {
 		t.Errorf("ran %v", ran)
 	}
 	s.ok(e.Close())

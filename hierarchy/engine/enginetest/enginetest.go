@@ -266,6 +266,10 @@ func (s *Server) Docker() State { return s.docker.snapshot() }
 // Podman returns a copy of what podman's store holds.
 func (s *Server) Podman() State { return s.podman.snapshot() }
 
+// Held returns how many clients wait for podman's events, by which they keep its
+// service from ending. These requests are in no file, and Watch is not told.
+func (s *Server) Held() int { return int(s.podman.held.Load()) }
+
 // Calls returns the lines of the file calls.
 func (s *Server) Calls() []string { return s.docker.calls.lines() }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("/_ping", a.ping)
 	mux.HandleFunc("GET /version", a.version)
 	mux.HandleFunc("GET /info", a.info)
+	mux.HandleFunc("GET /libpod/info", a.libpodInfo)
 	mux.HandleFunc("GET /images/json", a.listImages)
 	mux.HandleFunc("POST /images/create", a.pull)
 	mux.HandleFunc("GET /images/", a.oneImage)
@@ -56,9 +58,15 @@ func (a *api) routes() http.Handler {
 		mux.HandleFunc("POST /session", a.kit.serveSession)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rest, ok := strings.CutPrefix(r.URL.Path, "/v1."); ok {
-			_, rest, _ = strings.Cut(rest, "/")
-			r.URL.Path = "/" + rest
+		for _, version := range []string{"/v1.", "/v4."} {
+			if rest, ok := strings.CutPrefix(r.URL.Path, version); ok {
+				_, rest, _ = strings.Cut(rest, "/")
+				r.URL.Path = "/" + rest
+			}
+		}
+		if r.URL.Path == "/events" {
+			a.events(w, r)
+			return
 		}
 		if !strings.HasPrefix(r.URL.Path, "/enginetest/") {
 			request := *r.URL
@@ -107,6 +115,33 @@ func (a *api) ping(w http.ResponseWriter, _ *http.Request) {
 
 func (a *api) version(w http.ResponseWriter, _ *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"Version": a.engineVersion(), "ApiVersion": a.apiVersion(), "MinAPIVersion": "1.24", "Os": "linux"})
+}
+
+// events tells of none. It is no part of a story: nobody watches it.
+func (a *api) events(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusOK)
+	_ = http.NewResponseController(w).Flush()
+	a.store.held.Add(1)
+	defer a.store.held.Add(-1)
+	<-r.Context().Done()
+}
+
+// libpodInfo answers for podman 5, for the user 1000 with 65536 more ids.
+func (a *api) libpodInfo(w http.ResponseWriter, _ *http.Request) {
+	if a.kit != nil {
+		refuse(w, http.StatusNotFound, "page not found")
+		return
+	}
+	type idRange struct {
+		Container int64 `json:"container_id"`
+		Host      int64 `json:"host_id"`
+		Size      int64 `json:"size"`
+	}
+	ids := []idRange{{0, 1000, 1}, {1, 100000, 65536}}
+	answer(w, http.StatusOK, map[string]any{
+		"host":  map[string]any{"security": map[string]any{"rootless": true}, "idMappings": map[string]any{"uidmap": ids, "gidmap": ids}},
+		"store": map[string]any{"graphRoot": filepath.Join(a.store.dir, "podman-storage"), "graphOptions": map[string]any{}},
+	})
 }
 
 func (a *api) info(w http.ResponseWriter, _ *http.Request) {

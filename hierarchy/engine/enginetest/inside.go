@@ -95,6 +95,9 @@ func (a *api) inspectExec(w http.ResponseWriter, r *http.Request) {
 	case kind == "running" || kind == "ended":
 		c := s.container(of)
 		found.Running, found.ContainerID = kind == "running" && c != nil && slices.Contains(s.execIDs(c), id), of
+		if found.Running {
+			found.Pid = 1000
+		}
 	default:
 		refuse(w, http.StatusNotFound, "No such exec instance: "+id)
 		return

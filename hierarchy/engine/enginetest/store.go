@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/distribution/reference"
 )
@@ -20,6 +21,7 @@ type store struct {
 	name            string // docker or podman
 	dir             string
 	calls, requests *record
+	held            atomic.Int64 // clients that wait for events
 
 	mu    sync.Mutex
 	state State
