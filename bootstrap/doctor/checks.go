@@ -22,6 +22,7 @@ func Checks() []Check {
 		{"host.devmode", "developer mode of the image", devMode},
 		{"podman.engine", "podman answers", podmanEngine},
 		{"podman.subids", "ids for rootless podman", subIDs},
+		{"podman.copies", "podman's boxes share layers", podmanCopies},
 		{"podman.space", "room for podman's images", podmanSpace},
 		{"docker.engine", "docker answers", dockerEngine},
 		{"docker.group", "group docker exists", groupExists},

@@ -58,6 +58,9 @@ type Engine struct {
 	Endpoint  string // unix:///…; "" is the engine's default
 	Root      string // folder of its store; "" when that is on another machine
 	Rootless  bool
+
+	FileSystem string // below its store, as the engine names it
+	Copies     bool   // it copies an image for each map of users that boxes of it have
 }
 
 // patience is how long one check may take. Whatever hangs, a doctor that hangs

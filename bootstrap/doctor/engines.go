@@ -28,6 +28,26 @@ func podmanEngine(ctx context.Context, f Facts) Result {
 	return ok(describe(podman))
 }
 
+// podmanCopies tells of a store where the layers that images share are not shared
+// by their boxes. It is a matter of the file system, so the fix is none that is
+// typed lightly.
+func podmanCopies(ctx context.Context, f Facts) Result {
+	podman := f.Podman(ctx)
+	switch {
+	case !podman.Installed || podman.Err != nil:
+		return skip("podman does not answer")
+	case !podman.Copies && podman.FileSystem == "":
+		return ok("no copies of images")
+	case !podman.Copies:
+		return ok("on " + podman.FileSystem + ", no copies of images")
+	}
+	detail := "on " + podman.FileSystem + " podman copies each image that a box is made of. A store on btrfs or xfs, or fuse-overlayfs, does not; docs/first-start.md has the price"
+	if podman.Wanted {
+		return warn(detail)
+	}
+	return skip(detail)
+}
+
 func dockerEngine(ctx context.Context, f Facts) Result {
 	docker := f.Docker(ctx)
 	switch {

@@ -30,6 +30,20 @@ func TestPodmanEngine(t *testing.T) {
 	})
 }
 
+func TestPodmanCopies(t *testing.T) {
+	podman := func(fs string, copies, wanted bool) machine {
+		return machine{podman: doctor.Engine{Wanted: wanted, Installed: true, Rootless: true, FileSystem: fs, Copies: copies}}
+	}
+	try(t, []example{
+		{"btrfs", "podman.copies", podman("btrfs", false, true), doctor.OK, "on btrfs, no copies of images", ""},
+		{"who knows", "podman.copies", podman("", false, true), doctor.OK, "no copies of images", ""},
+		{"ext4", "podman.copies", podman("extfs", true, true), doctor.Warn, "on extfs podman copies each image that a box is made of. A store on btrfs or xfs, or fuse-overlayfs, does not", ""},
+		{"ext4, not wanted", "podman.copies", podman("extfs", true, false), doctor.Skip, "on extfs podman copies each image", ""},
+		{"silent", "podman.copies", machine{podman: silent(true)}, doctor.Skip, "podman does not answer", ""},
+		{"not there", "podman.copies", machine{docker: answering()}, doctor.Skip, "podman does not answer", ""},
+	})
+}
+
 func TestDockerEngine(t *testing.T) {
 	remote := silent(true)
 	remote.Endpoint = "tcp://build:2376"

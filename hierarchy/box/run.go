@@ -38,7 +38,6 @@ func (d *Distrobox) environment(m hierarchy.Manager) []string {
 		"DBX_NON_INTERACTIVE=1",
 		"DBX_SKIP_WORKDIR=1",
 		"DBX_VERBOSE=0",
-		"DBX_USERNS_NOLIMIT=1", // the id map of dev containers: podman copies an image once per map
 		"DBX_CONTAINER_CUSTOM_HOME=",
 		"DBX_CONTAINER_HOME_PREFIX=",
 		"DBX_CONTAINER_HOSTNAME=",
@@ -90,16 +89,22 @@ func (j *job) enter(ctx context.Context, c hierarchy.StoredBox, timeout time.Dur
 	}
 	defer j.d.entering.pass()
 	now, found, err := j.store.Container(ctx, c.Name)
-	if err == nil && (!found || now.ID != c.ID) {
-		err = errors.New("the box is gone")
-	}
 	if err != nil {
-		return "", "", err
+		return "", "", &lookError{err}
+	}
+	if !found || now.ID != c.ID {
+		return "", "", errors.New("the box is gone")
 	}
 	var text strings.Builder
 	log, err = j.distrobox(ctx, timeout, &text, append(args, command...)...)
 	return strings.TrimSpace(strings.ReplaceAll(text.String(), "\r", "")), log, err
 }
+
+// lookError says that an engine did not say whether a box is there: nothing is
+// known of the box then.
+type lookError struct{ error }
+
+func (e *lookError) Unwrap() error { return e.error }
 
 // turn is taken by one at a time. The zero turn is free.
 type turn struct {

@@ -109,7 +109,13 @@ func (e *Engine) Written(ctx context.Context, name string) (int64, error) {
 func (e *Engine) Changes(ctx context.Context, name string) ([]hierarchy.Change, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
-	list, err := e.api.ContainerDiff(ctx, name)
+	// Podman takes the name for an image's where there is one (seen with 5.8): a box
+	// is often called like its image.
+	in, err := e.api.ContainerInspect(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("comparing container %s with its image: %w", name, inWords(ctx, err))
+	}
+	list, err := e.api.ContainerDiff(ctx, in.ID)
 	if err != nil {
 		return nil, fmt.Errorf("comparing container %s with its image: %w", name, inWords(ctx, err))
 	}

@@ -76,8 +76,8 @@ func (e *Engine) addPodman(ctx context.Context, info *Info, status [][2]string) 
 var ErrUnknown = errors.New("cannot be told")
 
 // Mapped reports whether the store has its copy of an image (Info.Copies) for
-// containers whose user is the caller (--userns keep-id): then another such
-// container costs none. Podman tells nobody; it is read from the store's own
+// containers whose user is the caller, as boxes are (--userns keep-id, with or
+// without a size): then another such container costs none. Podman tells nobody; it is read from the store's own
 // files, and is ErrUnknown where they cannot be: the engine is docker, or not on
 // this machine. The files are those of containers/storage (images.go, layers.go).
 func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
@@ -108,12 +108,23 @@ func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
 			continue
 		}
 		for _, l := range layers {
-			if slices.Contains(im.Mapped, l.ID) && slices.Equal(l.UIDMap, want) {
+			if slices.Contains(im.Mapped, l.ID) && sameUser(l.UIDMap, want) {
 				return true, nil
 			}
 		}
 	}
 	return false, nil
+}
+
+// sameUser reports whether two maps give the user the same id, however many ids
+// they have in all.
+func sameUser(a, b []idRange) bool {
+	if len(a) != len(b) || len(a) == 0 {
+		return false
+	}
+	a, b = slices.Clone(a), slices.Clone(b)
+	a[len(a)-1].Size, b[len(b)-1].Size = 0, 0
+	return slices.Equal(a, b)
 }
 
 func read(root, name string, into any) error {

@@ -205,6 +205,10 @@ func (on machine) script(ctx context.Context, out io.Writer, text string) error 
 const reset = `
 systemctl stop story-registry 2>/dev/null || true
 systemctl start ocisi-registry
+if [ -e /root/way-out ]; then
+  ip route add $(cat /root/way-out)
+  rm /root/way-out
+fi
 clean='
   docker ps -aq | xargs -r docker rm -f -v
   podman rm -a -f -v -t 0
@@ -215,5 +219,5 @@ clean='
 '
 su -l dev -s /bin/bash -c "$clean" >/dev/null
 cd /var/home/dev
-rm -rf .config/ocisi .local/state/ocisi .local/share/ocisi .cache/ocisi .local/bin story
+rm -rf .config/ocisi .local/state/ocisi .local/share/ocisi .cache/ocisi .local/bin .local/share/applications .local/share/icons story
 `

@@ -17,9 +17,13 @@ import (
 const muchWritten = 50_000_000
 
 // describe adds to the steps of boxes that are about to be replaced what is lost
-// with the old one, and whether somebody is in there. It takes an engine up to a
-// second a box, so boxes that stay are not looked at.
+// with the old one, and whether somebody is in there; and to those of boxes that
+// are made what they cost besides their image. It takes an engine up to a second
+// a box, so boxes that stay are not looked at.
 func (s *session) describe(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
+	if err := s.price(ctx, stores, steps); err != nil {
+		return err
+	}
 	for i := range steps {
 		st := &steps[i]
 		if st.Kind != plan.Box || st.Action != plan.Recreate && st.Action != plan.RollBack {
@@ -52,6 +56,64 @@ func (s *session) describeBox(ctx context.Context, st *plan.Step, b hierarchy.St
 		st.Drift = &d
 	}
 	return nil
+}
+
+// price sets what new boxes cost in a store that copies images: the size of the
+// image, unless the copy is there, or another new box pays for it. While an image
+// is yet to be built, that is about what it was, or what it is built from.
+func (s *session) price(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
+	copies := map[hierarchy.Manager]bool{}
+	paid := map[string]bool{}
+	for i := range steps {
+		st := &steps[i]
+		if st.Kind != plan.Box || st.Action != plan.Create && st.Action != plan.Recreate || st.Manager != hierarchy.Podman {
+			continue
+		}
+		if _, asked := copies[st.Manager]; !asked {
+			info, err := s.engines[st.Manager].Info(ctx)
+			if err != nil {
+				return err
+			}
+			copies[st.Manager] = info.Copies
+		}
+		if ref := st.Wanted.Ref(); copies[st.Manager] && !st.Wanted.Box.Root && !paid[ref] {
+			paid[ref] = true
+			st.Copy = s.copyOf(ctx, stores[st.Manager], steps, ref)
+		}
+	}
+	return nil
+}
+
+// copyOf returns the bytes of the copy that podman will make of an image; 0 when
+// it has one.
+func (s *session) copyOf(ctx context.Context, store hierarchy.Store, steps []plan.Step, ref string) int64 {
+	images := map[string]*plan.Step{}
+	for i, st := range steps {
+		if st.Kind == plan.Image && st.Manager == store.Manager {
+			images[st.Name] = &steps[i]
+		}
+	}
+	built := false
+	for ref != "" {
+		st := images[ref]
+		if st == nil {
+			return 0
+		}
+		built = built || st.Action.Changes()
+		if im, ok := store.Image(store.Manager.StoreRef(ref)); ok {
+			if mapped, err := s.engines[store.Manager].Mapped(ctx, im.ID); !built && (mapped || err != nil) {
+				return 0
+			}
+			return im.Size
+		}
+		if ref = ""; len(st.Wanted.Parents) > 0 {
+			ref = st.Wanted.Parents[0].As
+		} else if len(st.Wanted.Bases) > 0 {
+			base, _ := store.Image(hierarchy.FullRef(st.Wanted.Bases[0].Pinned()))
+			return base.Size
+		}
+	}
+	return 0
 }
 
 // confirmForce asks before --force ends what runs in boxes. Without a yes they

@@ -108,6 +108,7 @@ func (env Env) diagnose(ctx context.Context, m hierarchy.Manager, wanted map[hie
 	info, err := e.Info(ctx)
 	d.Err = errors.Join(err, e.Close())
 	d.Version, d.Endpoint, d.Root, d.Rootless = info.Version, info.Endpoint, info.Root, info.Rootless
+	d.FileSystem, d.Copies = info.FileSystem, info.Copies
 	return d
 }
 

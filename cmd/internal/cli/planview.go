@@ -75,7 +75,7 @@ func asides(s plan.Step) []string {
 		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone")
 	}
 	if s.Copy > 0 {
-		out = append(out, "podman copies its image ("+size(s.Copy)+")")
+		out = append(out, "podman copies its image, about "+size(s.Copy))
 	}
 	return out
 }
