@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -88,7 +89,10 @@ func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bo
 	if c.n == 0 && now.Labels[hierarchy.LabelSpec] == j.spec.Box.Spec() {
 		check = j.spec.Box.Check
 	}
-	err := j.start(ctx, now, check)
+	err := j.try(ctx, now, check)
+	if look, ok := errors.AsType[*lookError](err); ok {
+		return false, look
+	}
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
@@ -97,6 +101,22 @@ func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bo
 		j.say("the newer box %s does not work", now.Name)
 	}
 	return err == nil, nil
+}
+
+// try starts a box. One that fails at once is asked twice: an engine that is
+// being started anew is no reason to give a box up.
+func (j *job) try(ctx context.Context, c hierarchy.StoredBox, check []string) error {
+	begun := time.Now()
+	err := j.start(ctx, c, check)
+	if err == nil || time.Since(begun) > patience {
+		return err
+	}
+	select {
+	case <-time.After(2 * pause):
+		return j.start(ctx, c, check)
+	case <-ctx.Done():
+		return err
+	}
 }
 
 // finish makes a generation of the box that waits.

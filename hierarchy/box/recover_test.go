@@ -53,15 +53,15 @@ func TestRecover(t *testing.T) {
 		}, "tool.ocisi-old=box1", false},
 	}
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			test.world(w)
 			err := w.maker().Recover(t.Context(), w, Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}}, w.list(), nil)
 			if (err == nil) != test.wantOK {
-				t.Errorf("error %v", err)
+				t.Errorf("%s: error %v", test.name, err)
 			}
 			if got := w.names(); got != test.boxes {
-				t.Errorf("boxes %q, want %q", got, test.boxes)
+				t.Errorf("%s: boxes %q, want %q", test.name, got, test.boxes)
 			}
 		})
 	}
@@ -81,18 +81,39 @@ func TestRecoverIsFree(t *testing.T) {
 
 // What the config knows makes for a better check.
 func TestRecoverChecks(t *testing.T) {
-	ours := byOcisi("tool")
-	w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
-	w.before = func(c process.Cmd) (bool, error) {
-		if c.Args[len(c.Args)-1] == "false" {
-			return false, failed(c)
+	synctest.Test(t, func(t *testing.T) {
+		ours := byOcisi("tool")
+		w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
+		w.before = func(c process.Cmd) (bool, error) {
+			if c.Args[len(c.Args)-1] == "false" {
+				return false, failed(c)
+			}
+			return false, nil
 		}
-		return false, nil
-	}
-	err := w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
-	if err != nil || w.names() != "tool=box1" {
-		t.Errorf("boxes %s, error %v", w.names(), err)
-	}
+		err := w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
+		if err != nil || w.names() != "tool=box1" {
+			t.Errorf("boxes %s, error %v", w.names(), err)
+		}
+	})
+}
+
+// A box that fails once is not given up, and one that an engine does not tell
+// of is not, either.
+func TestRecoverIsPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours := byOcisi("tool")
+		w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
+		asked := 0
+		w.fault = func(_ context.Context, what string, do func() error) error {
+			if asked++; asked == 4 { // have a look at it before entering
+				return errors.New("no answer")
+			}
+			return do()
+		}
+		if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err != nil || w.names() != "tool=box2 tool.ocisi-1=box1" {
+			t.Errorf("boxes %s, error %v", w.names(), err)
+		}
+	})
 }
 
 func TestRecoverComesFirst(t *testing.T) {
