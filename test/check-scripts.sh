@@ -6,6 +6,7 @@ if ! command -v shellcheck > /dev/null; then
 	[ -n "$(ls /var/lib/apt/lists/*_Packages* 2> /dev/null)" ] || apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends shellcheck > /dev/null
 fi
-mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!(/usr/bin/env |/bin/|/usr/bin/)(ba)?sh')
+# The first line tells, not one of a script within a story.
+mapfile -t scripts < <(git ls-files | xargs awk 'FNR == 1 && /^#!(\/usr\/bin\/env |\/bin\/|\/usr\/bin\/)(ba)?sh/ { print FILENAME }')
 shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 echo "shellcheck: ${#scripts[@]} scripts"

@@ -7,7 +7,7 @@
 # small, so that what is measured is the way to the engine and back.
 set -euo pipefail
 export LC_ALL=C
-runs=${BENCH_RUNS:-15} builds=${BENCH_BUILDS:-5}
+runs=${BENCH_RUNS:-15} builds=${BENCH_BUILDS:-5} starts=${BENCH_STARTS:-3}
 base=ghcr.io/ublue-os/debian-toolbox:latest
 images=(bench-base bench-tools bench-go bench-python bench-zig bench-go-dx bench-python-dx bench-zig-dx)
 leaf=bench-go # without a box
@@ -265,6 +265,34 @@ podman_all() {
 	unchanged podman
 }
 
+# fresh MANAGER IMAGE: a new box; first MANAGER: its first enter
+fresh() {
+	"$1" rm --force --volumes bench-first || true
+	DBX_CONTAINER_MANAGER=$1 DBX_CONTAINER_ALWAYS_PULL=0 distrobox create --yes --name bench-first --image "$2"
+}
+first() { DBX_CONTAINER_MANAGER=$1 distrobox enter --name bench-first --no-tty -- true < /dev/null; }
+before_docker_ready() { fresh docker debian-dx:bookworm; }
+before_docker_stock() { fresh docker "$base"; }
+before_podman_ready() { fresh podman localhost/debian-dx:bookworm; }
+before_podman_stock() { fresh podman "$base"; }
+docker_ready() { first docker; }
+docker_stock() { first docker; }
+podman_ready() { first podman; }
+podman_stock() { first podman; }
+
+first_all() {
+	local manager
+	say 'first starts: building the shipped Debian image'
+	ocisi setup --yes --no-build > /dev/null
+	for manager in docker podman; do
+		printf -- '- {name: debian, path: %s, tag: bookworm, enabled: true, manager: %s}\n' ~/.config/ocisi/debian "$manager" ~/.config/ocisi/debian "$manager" \
+			| sed '2s/name: debian/name: debian-dx/; 2s/enabled/assemble: false, enabled/' > "first-$manager.yaml"
+		timed first ocisi process --file "$work/first-$manager.yaml"
+		race "$starts" "${manager}_ready" "${manager}_stock"
+		"$manager" rm --force --volumes bench-first > /dev/null
+	done
+}
+
 table() {
 	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
 	echo '|---|---:|---:|---|---:|---:|---:|---:|'
@@ -276,6 +304,8 @@ table() {
 	row 'docker: nothing changed, beside 500 foreign images' ocisi_crowded ocisi_alone 'ocisi without them'
 	row 'rootless podman: nothing changed, 8 images and 3 boxes' ocisi_podman chain_podman 'podman build --layers of the images, one after the other, all cached'
 	row 'rootless podman: nothing changed, beside 500 foreign images' podman_crowded ocisi_podman 'ocisi without them'
+	row "docker: first enter of a box of ocisi's Debian image" docker_ready docker_stock 'of a box of the base that it is built on'
+	row "rootless podman: first enter of a box of ocisi's Debian image" podman_ready podman_stock 'of a box of the base that it is built on'
 }
 
 main() {
@@ -288,6 +318,7 @@ main() {
 	docker pull --quiet "$base" > /dev/null
 	docker_all
 	podman_all
+	first_all
 	table
 }
 
