@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,8 +37,9 @@ func (e *ConflictError) Error() string {
 		return to + "it would hide " + e.Other + ", which the host's own shell set-up calls"
 	case Twice:
 		return to + e.Other + " is exported to the same file"
+	default:
+		return to + "there is a file that is no launcher"
 	}
-	return to + "there is a file that is no launcher"
 }
 
 // problems are the programs that Bluefin's shell set-up, and what Homebrew puts
@@ -56,7 +58,7 @@ func (h Host) Conflicts(files []File) error {
 	for _, f := range files {
 		var reason Reason
 		var other string
-		if earlier, dup := at[f.Path]; dup && f.Kind != Icon && f.Kind != Entrance {
+		if earlier, dup := at[f.Path]; dup && f.Kind != Icon && !bytes.Equal(f.Data, earlier.Data) {
 			reason, other = Twice, earlier.What
 		} else if reason, other = h.taken(f); reason == "" && f.Kind == Program && slices.Contains(problems(), path.Base(f.Path)) {
 			reason, other = h.hides(f)
@@ -95,20 +97,19 @@ func (h Host) taken(f File) (Reason, string) {
 // have it.
 func (h Host) gone(o Owner) bool {
 	state, _ := h.boxState(o)
-	_, asked := h.Boxes[o.Manager]
-	return state == Stale && (asked || o.Manager == "") || state == Foreign && o.Manager != ""
+	return state == Stale || state == Foreign && o.Manager != ""
 }
 
 // hides tells whether the host has a program of a script's name in another
 // folder of PATH, if the script's is one too.
 func (h Host) hides(f File) (Reason, string) {
 	dir := filepath.Dir(f.Path)
-	if !slices.ContainsFunc(h.Path, func(p string) bool { return h.same(p, dir) }) {
+	if !slices.ContainsFunc(h.Path, func(p string) bool { return same(h.Files, p, dir) }) {
 		return "", ""
 	}
 	for _, p := range h.Path {
 		other := h.search([]string{p}, f.Path)
-		if other == "" || h.same(p, dir) {
+		if other == "" || same(h.Files, p, dir) {
 			continue
 		}
 		if _, launcher := readAt(h.Files, other, maxScript); !launcher {

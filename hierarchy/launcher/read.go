@@ -27,8 +27,12 @@ type Found struct {
 	Gone  bool   // that program is not there
 
 	old   bool     // written in a way that is no longer ours
+	also  []string // more paths that lead to it
 	icons []string // base names, without extensions, of icons that an App has
 }
+
+// at reports whether a launcher is at a path.
+func (f Found) at(path string) bool { return f.Path == path || slices.Contains(f.also, path) }
 
 // Read reads what may be a script or a desktop file that starts something in a
 // box, or returns false when it is none. Exists tells whether a program is there;
@@ -50,18 +54,15 @@ func Read(at string, data []byte, exists func(path string) bool) (Found, bool) {
 // enter a box.
 var call = regexp.MustCompile(`(?m)^\s*(?:DBX_CONTAINER_MANAGER=(\w+) )?exec "?([^"\s]+)"?( enter)? +(.*)$`)
 
-// between are quoted words.
+// between is a quoted word.
 var between = regexp.MustCompile(`'([^']*)'`)
 
 func (f *Found) readScript(text string) bool {
 	lines := strings.SplitN(text, "\n", 6)
-	if lines[0] != shebang {
-		return false
-	}
 	marked := slices.Contains(lines[1:], mark)
 	name, header := after(lines, namePrefix), after(lines, ownerPrefix)
 	switch {
-	case name == "":
+	case lines[0] != shebang || name == "":
 		return false
 	case header != "":
 		f.By, f.Kind = Ocisi, Entrance
@@ -73,26 +74,35 @@ func (f *Found) readScript(text string) bool {
 		if f.What = values["what"]; marked {
 			f.Kind = Program
 		}
-		return true
-	case !marked:
+	case marked:
+		f.By, f.Kind, f.Owner = Distrobox1, Program, Owner{Box: name}
+		for _, m := range call.FindAllStringSubmatch(text, -1) {
+			if f.readCall(m[1], m[2], m[3] != "", m[4]) {
+				break
+			}
+		}
+	default:
 		return false
 	}
-	f.By, f.Kind, f.Owner = Distrobox1, Program, Owner{Box: name}
-	for _, m := range call.FindAllStringSubmatch(text, -1) {
-		if base := path.Base(m[2]); base != "distrobox-enter" && (base != "distrobox" || m[3] == "") {
-			continue
-		}
-		f.Owner.Manager, f.Calls = hierarchy.Manager(m[1]), m[2]
-		f.Owner.Root = strings.Contains(m[4], "--root ")
-		if m[3] != "" {
-			f.By = Distrobox2
-		}
-		if _, program, ok := strings.Cut(m[4], "--  "); ok && between.MatchString(program) {
-			f.What = between.FindStringSubmatch(program)[1]
-		} else if word := between.FindStringSubmatch(m[4]); word != nil {
+	return true
+}
+
+// readCall reads the command by which distrobox's script enters a box, or returns
+// false when it is another one.
+func (f *Found) readCall(manager, program string, enter bool, args string) bool {
+	base := path.Base(program)
+	if base != "distrobox-enter" && (base != "distrobox" || !enter) {
+		return false
+	}
+	f.Owner.Manager, f.Calls = hierarchy.Manager(manager), program
+	f.Owner.Root = strings.Contains(args, "--root ")
+	if enter {
+		f.By = Distrobox2
+	}
+	if _, run, ok := strings.Cut(args, "-- "); ok {
+		if word := between.FindStringSubmatch(run); word != nil {
 			f.What = word[1]
 		}
-		break
 	}
 	return true
 }
@@ -135,25 +145,29 @@ func (f *Found) readExec(words []string) bool {
 	if end < 0 {
 		return false
 	}
-	flags := words[:end]
-	for i, word := range flags {
-		next := ""
-		if i+1 < len(flags) {
-			next = flags[i+1]
-		}
-		switch base := path.Base(word); {
-		case f.Calls == "" && base == "distrobox-enter":
-			f.By, f.Calls = Distrobox1, word
-		case f.Calls == "" && base == "distrobox" && next == "enter":
-			f.By, f.Calls = Distrobox2, word
-		case word == "-n" || word == "--name":
-			f.Owner.Box = next
-		case word == "--root" || word == "-r":
-			f.Owner.Root = true
-		case strings.HasPrefix(word, "DBX_CONTAINER_MANAGER="):
-			f.Owner.Manager = hierarchy.Manager(strings.TrimPrefix(word, "DBX_CONTAINER_MANAGER="))
-		}
+	for i, word := range words[:end] {
+		f.readWord(word, words[i+1])
 	}
 	f.What = strings.TrimPrefix(strings.TrimSuffix(path.Base(f.Path), ".desktop"), f.Owner.Box+"-")
 	return f.By != "" && f.Owner.Box != ""
+}
+
+func (f *Found) readWord(word, next string) {
+	manager, ok := strings.CutPrefix(word, "DBX_CONTAINER_MANAGER=")
+	if ok {
+		f.Owner.Manager = hierarchy.Manager(manager)
+	}
+	switch word {
+	case "-n", "--name":
+		f.Owner.Box = next
+	case "-r", "--root":
+		f.Owner.Root = true
+	}
+	switch base := path.Base(word); {
+	case f.Calls != "":
+	case base == "distrobox-enter":
+		f.By, f.Calls = Distrobox1, word
+	case base == "distrobox" && next == "enter":
+		f.By, f.Calls = Distrobox2, word
+	}
 }

@@ -24,16 +24,32 @@ var leftover = regexp.MustCompile(`^\..+\.ocisi-[0-9]+$`)
 // Folders that cannot be read count as empty.
 func Scan(files fs.FS, d Dirs, bins []string) []Found {
 	s := scanner{files: files}
-	folders := append([]string{filepath.Join(d.Home, ".local", "bin")}, bins...)
-	slices.Sort(folders)
-	for _, folder := range slices.Compact(folders) {
-		s.folder(folder, "", maxScript)
+	for _, names := range distinct(files, append([]string{filepath.Join(d.Home, ".local", "bin")}, bins...)) {
+		s.folder(names[0], "", maxScript, names[1:]...)
 	}
 	s.folder(d.Entrances(), "", maxScript)
 	s.folder(d.Apps(), ".desktop", maxDesktop)
 	s.icons(d.Icons())
 	slices.SortFunc(s.found, func(a, b Found) int { return cmp.Compare(a.Path, b.Path) })
 	return s.found
+}
+
+// distinct returns folders with all the names that they have in a list. A folder
+// that is looked at twice would have launchers that nobody wants, under the name
+// that nobody gave them.
+func distinct(files fs.FS, folders []string) [][]string {
+	var all [][]string
+	for _, folder := range folders {
+		folder = filepath.Clean(folder)
+		i := slices.IndexFunc(all, func(names []string) bool { return same(files, names[0], folder) })
+		switch {
+		case i < 0:
+			all = append(all, []string{folder})
+		case !slices.Contains(all[i], folder):
+			all[i] = append(all[i], folder)
+		}
+	}
+	return all
 }
 
 type scanner struct {
@@ -57,7 +73,8 @@ func exists(files fs.FS) func(path string) bool {
 	}
 }
 
-func (s *scanner) folder(folder, extension string, limit int64) {
+// folder finds what is in a folder, which may have more names.
+func (s *scanner) folder(folder, extension string, limit int64, names ...string) {
 	entries, _ := fs.ReadDir(s.files, inFS(folder))
 	for _, e := range entries {
 		at := filepath.Join(folder, e.Name())
@@ -69,6 +86,9 @@ func (s *scanner) folder(folder, extension string, limit int64) {
 			continue
 		}
 		if f, ok := readAt(s.files, at, limit); ok {
+			for _, name := range names {
+				f.also = append(f.also, filepath.Join(name, e.Name()))
+			}
 			s.found = append(s.found, f)
 		}
 	}
@@ -102,8 +122,11 @@ func (s *scanner) icons(folder string) {
 		}
 	}
 	_ = fs.WalkDir(s.files, inFS(folder), func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return nil // what cannot be read has nothing of ours
+		if err != nil {
+			return fs.SkipDir // what cannot be read has nothing of ours
+		}
+		if e.IsDir() {
+			return nil
 		}
 		at := "/" + name
 		base := iconType.ReplaceAllString(e.Name(), "")

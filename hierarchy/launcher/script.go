@@ -47,12 +47,10 @@ const (
 // text returns the script.
 func (s script) text() []byte {
 	header := shebang + "\n" + namePrefix + oneLine(s.owner.Box) + "\n" + ownerPrefix + s.header()
-	program, words, lone := `"${1-}"`, `"$@"`, `[ $# -gt 0 ] || set -- "${SHELL:-/bin/sh}"`
-	enter, drop, name := `[ $# -eq 0 ] || set -- -- "$@"`, "shift", "ocisi"
+	part, name := anything(), "ocisi"
 	if s.what != "" {
 		header = strings.Replace(header, "\n", "\n"+mark+"\n", 1)
-		program, words, lone = quote(s.what), quote(s.what)+` "$@"`, ":"
-		enter, drop, name = `set -- -- "$program" "$@"`, ":", path.Base(s.what)
+		part, name = just(s.what), path.Base(s.what)
 	}
 	flags, sudo := "", ""
 	if s.owner.Root {
@@ -61,21 +59,66 @@ func (s script) text() []byte {
 	return []byte(strings.NewReplacer(
 		"@HEADER@", header,
 		"@NAME@", quote(name),
-		"@PROGRAM@", program,
-		"@WORDS@", words,
-		"@LONE@", lone,
-		"@ENTER@", enter,
-		"@DROP@", drop,
+		"@SEEK@", seek,
+		"@PROGRAM@", part.program,
+		"@WORDS@", part.words,
+		"@OWN@", part.own,
+		"@ENTER@", part.enter,
+		"@SHIFT@", part.shift,
 		"@BOX@", quote(s.owner.Box),
 		"@MANAGER@", quote(string(s.owner.Manager)),
 		"@SELF@", quote(s.self),
 		"@HOME@", quote(s.home),
 		"@MORE@", quote(s.more()),
+		"@PATH@", quote(s.root+"/usr/local/bin:"+s.root+"/usr/bin:"+s.root+"/bin"),
 		"@PODMAN@", quote(s.root+"/run/.containerenv"),
 		"@DOCKER@", quote(s.root+"/.dockerenv"),
 		"@FLAGS@", flags,
 		"@SUDO@", sudo,
 	).Replace(body))
+}
+
+// parts are where scripts of the two kinds differ.
+type parts struct {
+	program string // what is run
+	words   string // and with what
+	own     string // prepares words, in the box
+	shift   string // drops the program from the arguments
+	enter   string // makes the arguments what follows --name BOX
+}
+
+// just are the parts of a script that runs a program.
+func just(program string) parts {
+	return parts{
+		program: quote(program), words: quote(program) + ` "$@"`, own: ":", shift: ":",
+		enter: `set -- -- "$program" "$@"`,
+	}
+}
+
+// anything are the parts of a script that runs its arguments. A program without
+// a path is looked up in the box: the folder that comes first in its PATH is the
+// user's, and may have a launcher of another box by that name.
+func anything() parts {
+	return parts{
+		program: `"${1-}"`, words: `"$@"`, shift: "shift",
+		own: `[ $# -gt 0 ] || set -- "${SHELL:-/bin/sh}"
+		case $1 in
+		*/*) ;;
+		*) seek "$1" "" && shift && set -- "$found" "$@" ;;
+		esac`,
+		enter: `# shellcheck disable=SC2016
+look=` + quote(seek+`seek "$1" "" || {
+	printf "ocisi: this box has no %s\n" "$1" >&2
+	exit 127
+}
+shift
+exec "$found" "$@"`) + `
+case ${1-} in
+'') ;;
+*/*) set -- -- "$@" ;;
+*) set -- -- sh -c "$look" sh "$@" ;;
+esac`,
+	}
 }
 
 // header is the owner in one line, values encoded.
@@ -109,6 +152,31 @@ func places(home string) []string {
 	return []string{"/usr/local/bin", "/usr/bin", "/bin", home + "/.local/bin", "/home/linuxbrew/.linuxbrew/bin"}
 }
 
+// seek defines a function that looks in PATH and more folders for a program
+// that is no launcher. It has no single quotes, so that it can be quoted itself.
+const seek = `launcher() {
+	second=
+	{ read -r first && [ "$first" = "#!/bin/sh" ] && read -r second; } 2>/dev/null <"$1"
+	[ "$second" = "# distrobox_binary" ]
+}
+
+seek() {
+	found=
+	IFS=:
+	set -f
+	for dir in $PATH$2; do
+		try=${dir:-.}/$1
+		if [ -f "$try" ] && [ -x "$try" ] && ! launcher "$try"; then
+			found=$try
+			break
+		fi
+	done
+	set +f
+	unset IFS
+	[ -n "$found" ]
+}
+`
+
 // body is POSIX shell. A container is told by the files that podman and docker
 // put into it, since variables get out of it through a shared session bus.
 // Engines and distrobox are what PATH has, unless that is a launcher: a box may
@@ -127,30 +195,7 @@ fail() {
 	exit 127
 }
 
-launcher() {
-	second=
-	{ read -r first && [ "$first" = '#!/bin/sh' ] && read -r second; } 2>/dev/null <"$1"
-	[ "$second" = '# distrobox_binary' ]
-}
-
-# seek looks in PATH and more folders for a program that is no launcher.
-seek() {
-	found=
-	IFS=:
-	set -f
-	for dir in $PATH$2; do
-		try=${dir:-.}/$1
-		if [ -f "$try" ] && [ -x "$try" ] && ! launcher "$try"; then
-			found=$try
-			break
-		fi
-	done
-	set +f
-	unset IFS
-	[ -n "$found" ]
-}
-
-# need makes sure that distrobox, too, gets the program that seek found.
+@SEEK@# need makes sure that distrobox, too, gets the program that seek found.
 need() {
 	seek "$1" @MORE@ || fail "$1 is not installed"
 	case $(command -v "$1") in
@@ -163,17 +208,19 @@ need() {
 inside() {
 	here=${CONTAINER_ID-}
 	if [ "$here" = "$box" ] || [ "$here" != "${here#"$box".ocisi-}" ]; then
-		@LONE@
 		launcher "$program" && fail "$program is a launcher"
+		@OWN@
 		exec @WORDS@
 	fi
-	[ -n "$here" ] && seek distrobox-host-exec '' && exec "$found" "$self" "$@"
+	[ -n "$here" ] && seek host-spawn "" && seek distrobox-host-exec "" && exec "$found" "$self" "$@"
 
 	# A dev container that has the same home: the program of its own image.
 	[ -x "$program" ] && [ ! -d "$program" ] && ! launcher "$program" && exec @WORDS@
-	[ -n "$program" ] || fail "box $box is on the host, and this is another container"
-	seek "${program##*/}" '' || fail "this container has no ${program##*/}, and box $box is on the host"
-	@DROP@
+	if ! seek "${program##*/}" ""; then
+		[ -n "$here" ] && seek distrobox-host-exec "" && exec "$found" "$self" "$@"
+		fail "this container has no ${program##*/}, and $box is on the host"
+	fi
+	@SHIFT@
 	exec "$found" "$@"
 }
 
@@ -183,7 +230,7 @@ fi
 
 # A desktop session may hand over no environment at all.
 [ -n "${HOME-}" ] || HOME=@HOME@
-[ -n "${PATH-}" ] || PATH=/usr/local/bin:/usr/bin:/bin
+[ -n "${PATH-}" ] || PATH=@PATH@
 export HOME PATH
 if [ -z "${XDG_RUNTIME_DIR-}" ] && [ -d "/run/user/$(id -u)" ]; then
 	XDG_RUNTIME_DIR=/run/user/$(id -u)
@@ -196,7 +243,7 @@ need distrobox
 
 # distrobox would make a box that is not there.
 if ! why=$(@SUDO@"$engine" container inspect --format '{{.Id}}' "$box" 2>&1 >/dev/null </dev/null); then
-	fail "box $box of $manager: $why"
+	fail "cannot enter box $box of $manager: $why"
 fi
 
 @ENTER@

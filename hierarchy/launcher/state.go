@@ -45,26 +45,29 @@ type Status struct {
 // missing, sorted by path. Wanted may leave out what only a look into a box
 // tells.
 func (h Host) States(found []Found, wanted []File) []Status {
-	want := map[string]File{}
-	for _, f := range wanted {
-		want[f.Path] = f
-	}
+	missing := slices.Clone(wanted)
 	var all []Status
 	for _, f := range found {
-		w, wanted := want[f.Path]
-		delete(want, f.Path)
-		s := Status{Found: f, State: OK}
-		s.State, s.Why = h.state(f, w, wanted)
+		s := Status{Found: f}
+		i := slices.IndexFunc(wanted, func(w File) bool { return f.at(w.Path) })
+		if i < 0 {
+			s.State, s.Why = h.state(f, nil)
+		} else {
+			s.State, s.Why = h.state(f, &wanted[i])
+		}
 		all = append(all, s)
+		missing = slices.DeleteFunc(missing, func(w File) bool { return f.at(w.Path) })
 	}
-	for _, f := range want {
-		all = append(all, Status{Found: Found{File: f, By: Ocisi}, State: Missing, Why: "box " + f.Owner.Box + " wants it"})
+	for _, w := range missing {
+		all = append(all, Status{Found: Found{File: w, By: Ocisi}, State: Missing, Why: "box " + w.Owner.Box + " wants it"})
 	}
 	slices.SortFunc(all, func(a, b Status) int { return cmp.Compare(a.Path, b.Path) })
 	return all
 }
 
-func (h Host) state(f Found, want File, wanted bool) (State, string) {
+// state returns the state of a launcher, and of what is wanted in its place, if
+// it is.
+func (h Host) state(f Found, want *File) (State, string) {
 	if f.Kind == Leftover {
 		return Outdated, "an earlier run was killed while it wrote this file"
 	}
@@ -74,15 +77,8 @@ func (h Host) state(f Found, want File, wanted bool) (State, string) {
 	if state, why := h.boxState(f.Owner); state != OK {
 		return state, why
 	}
-	switch {
-	case f.Gone:
-		return Outdated, "calls " + f.Calls + ", which is gone"
-	case wanted && f.By != Ocisi:
-		return Outdated, "written by " + string(f.By)
-	case f.old, wanted && f.Data != nil && !bytes.Equal(f.Data, want.Data):
-		return Outdated, "not what ocisi would write now"
-	case f.Data != nil && f.Kind != App && f.Mode&0o100 == 0:
-		return Outdated, "not executable"
+	if why := f.outdated(want); why != "" {
+		return Outdated, why
 	}
 	if f.Kind == Program {
 		if why := h.shadow(f.Path); why != "" {
@@ -90,6 +86,21 @@ func (h Host) state(f Found, want File, wanted bool) (State, string) {
 		}
 	}
 	return OK, ""
+}
+
+// outdated returns why a launcher is not as it would be written now, or "".
+func (f Found) outdated(want *File) string {
+	switch {
+	case f.Gone:
+		return "calls " + f.Calls + ", which is gone"
+	case want != nil && f.By != Ocisi:
+		return "written by " + string(f.By)
+	case f.old, want != nil && f.Data != nil && !bytes.Equal(f.Data, want.Data):
+		return "not what ocisi would write now"
+	case f.Data != nil && f.Kind != App && f.Mode&0o100 == 0:
+		return "not executable"
+	}
+	return ""
 }
 
 // boxState tells whether the box of a launcher is where it looks for it. Root's
@@ -116,7 +127,7 @@ func (h Host) boxState(o Owner) (State, string) {
 
 // shadow returns why the name of a script does not start it, or "".
 func (h Host) shadow(at string) string {
-	i := slices.IndexFunc(h.Path, func(dir string) bool { return h.same(dir, filepath.Dir(at)) })
+	i := slices.IndexFunc(h.Path, func(dir string) bool { return same(h.Files, dir, filepath.Dir(at)) })
 	if i < 0 {
 		return filepath.Dir(at) + " is not in PATH"
 	}
@@ -132,7 +143,7 @@ func (h Host) search(folders []string, at string) string {
 	for _, dir := range folders {
 		other := filepath.Join(dir, path.Base(at))
 		info, err := fs.Stat(h.Files, inFS(other))
-		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !h.same(other, at) {
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !same(h.Files, other, at) {
 			return other
 		}
 	}
@@ -145,7 +156,7 @@ func Lacking(found []Found, o Owner, b hierarchy.Box, d Dirs) []string {
 	var lacking []string
 	for _, want := range Known(o, b, d) {
 		if !slices.ContainsFunc(found, func(f Found) bool {
-			return f.Path == want.Path && bytes.Equal(f.Data, want.Data) && f.Mode&0o100 != 0
+			return f.at(want.Path) && bytes.Equal(f.Data, want.Data) && f.Mode&0o100 != 0
 		}) {
 			lacking = append(lacking, want.Path)
 		}

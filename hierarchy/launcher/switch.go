@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,7 +28,10 @@ type before struct {
 func Switch(d disk.Disk, files []File) (undo func() error, err error) {
 	var todo []File
 	var was []before
-	for _, f := range files {
+	for i, f := range files {
+		if slices.ContainsFunc(files[i+1:], func(later File) bool { return place(later.Path) == place(f.Path) }) {
+			continue // the last one counts
+		}
 		b, err := look(f.Path)
 		if err != nil {
 			return nil, fmt.Errorf("looking at launcher %s: %w", f.Path, err)
@@ -41,6 +45,15 @@ func Switch(d disk.Disk, files []File) (undo func() error, err error) {
 		return nil, errors.Join(err, undo())
 	}
 	return undo, nil
+}
+
+// place returns a path by which a file that is to be in a folder can be told from
+// others.
+func place(path string) string {
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return filepath.Clean(path)
 }
 
 func look(path string) (before, error) {
@@ -104,9 +117,9 @@ func Obsolete(found []Found, o Owner, files []File) []string {
 	for _, f := range found {
 		ours := f.By == Ocisi && f.Owner.Is(o)
 		if f.Kind == Icon && f.Owner.Box == "" {
-			ours = strings.Contains(f.Path, "/"+ourIcon(o.Box, ""))
+			ours = strings.HasPrefix(filepath.Base(f.Path), ourPrefix+plainName(o.Box)+"-")
 		}
-		if (ours || f.Kind == Leftover) && !slices.ContainsFunc(files, func(w File) bool { return w.Path == f.Path }) {
+		if (ours || f.Kind == Leftover) && !slices.ContainsFunc(files, func(w File) bool { return f.at(w.Path) }) {
 			paths = append(paths, f.Path)
 		}
 	}
