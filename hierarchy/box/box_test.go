@@ -311,7 +311,7 @@ func TestLastWords(t *testing.T) {
 	w.broken["sha256:new"] = true
 	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
 	se, ok := errors.AsType[*StepError](err)
-	if want := "+ setup of tool\nError: no 20 lines"; !ok || se.Container != want {
+	if want := strings.Repeat("set-up\n", 18) + "+ false\nError: of tool"; !ok || se.Container != want {
 		t.Errorf("%+v, want %q", se, want)
 	}
 }

@@ -189,17 +189,37 @@ func normalLocale(name string) string {
 func (j *job) lastWords(ctx context.Context, name string) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shortTimeout)
 	defer cancel()
-	text, _ := j.store.Logs(ctx, name, logLines) // it is a comment on another error
+	text, _ := j.store.Logs(ctx, name, traceLines) // it is a comment on another error
+	all := withoutTrace(text)
+	return strings.Join(all[max(len(all)-logLines, 0):], "\n")
+}
+
+const (
+	logLines   = 20
+	traceLines = 300 // distrobox 1 prints each command of its set-up
+)
+
+var failedTest = regexp.MustCompile(`^\+ \[ [1-9]\d* -ne 0 \]$`)
+
+// withoutTrace returns the lines of a container's log without those by which a
+// shell tells what it does, but for the command that failed: distrobox 1 tests
+// the status of each in its own way.
+func withoutTrace(text string) []string {
 	var all []string
+	command := ""
 	for line := range strings.Lines(text) {
-		if line = cleanLine(line); line != "" {
+		switch line = cleanLine(line); {
+		case line == "":
+		case failedTest.MatchString(line) && command != "":
+			all, command = append(all, command), ""
+		case strings.HasPrefix(line, "+ "):
+			command = line
+		default:
 			all = append(all, line)
 		}
 	}
-	return strings.Join(all, "\n")
+	return all
 }
-
-const logLines = 20
 
 func (d *Distrobox) start() time.Duration {
 	if d.Start > 0 {

@@ -186,7 +186,7 @@ func (w *world) Sessions(ctx context.Context, name string) (n int, err error) {
 func (w *world) Logs(ctx context.Context, name string, lines int) (text string, err error) {
 	err = w.do(ctx, "logs "+name, func() error {
 		if _, ok := w.boxes[name]; ok {
-			text = fmt.Sprintf("+ setup of %s\r\n\x1b[31mError: no %d lines\x1b[0m\n", name, lines)
+			text = fmt.Sprintf("one of %d\n%s+ [ 0 -ne 0 ]\n+ false\n+ [ 1 -ne 0 ]\n+ printf x\n\x1b[31mError:  of %s\x1b[0m\r\n\n", lines, strings.Repeat("set-up\n", 18), name)
 		}
 		return nil
 	})
