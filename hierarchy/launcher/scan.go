@@ -3,10 +3,12 @@ package launcher
 import (
 	"cmp"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -18,6 +20,12 @@ const (
 
 // leftover is the name that package disk gives to a file that it writes.
 var leftover = regexp.MustCompile(`^\..+\.ocisi-[0-9]+$`)
+
+// unfinished reports whether a file of that name is what an earlier process was
+// killed over. One of this process's is being written, for another box.
+func unfinished(name string) bool {
+	return leftover.MatchString(name) && !strings.HasSuffix(name, ".ocisi-"+strconv.Itoa(os.Getpid()))
+}
 
 // Scan returns the launchers on the host, sorted by path. Files is the root of
 // its file system; bins are folders of programs beside ~/.local/bin (Dirs.Bins).
@@ -78,7 +86,7 @@ func (s *scanner) folder(folder, extension string, limit int64, names ...string)
 	entries, _ := fs.ReadDir(s.files, inFS(folder))
 	for _, e := range entries {
 		at := filepath.Join(folder, e.Name())
-		if leftover.MatchString(e.Name()) {
+		if unfinished(e.Name()) {
 			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Leftover, Path: at}})
 			continue
 		}
@@ -131,7 +139,7 @@ func (s *scanner) icons(folder string) {
 		at := "/" + name
 		base := iconType.ReplaceAllString(e.Name(), "")
 		switch {
-		case leftover.MatchString(e.Name()):
+		case unfinished(e.Name()):
 			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Leftover, Path: at}})
 		case strings.HasPrefix(base, ourPrefix) && base != e.Name():
 			user, ok := users[base]
