@@ -11,7 +11,8 @@ import (
 )
 
 // Archive returns a file or a folder of a container, running or not, as a tar
-// stream whose names begin with the last element of path. What is not there is
+// stream whose names begin with the last element of path; those of folders end
+// with a slash, but for older versions of podman. What is not there is
 // an fs.ErrNotExist, a container that is not there is none. The stream must be
 // closed. Options.Timeout bounds each wait for more of it.
 func (e *Engine) Archive(ctx context.Context, name, path string) (io.ReadCloser, error) {

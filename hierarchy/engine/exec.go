@@ -25,7 +25,7 @@ const execPoll = 10 * time.Millisecond
 // ExitError says that a command in a container failed.
 type ExitError struct {
 	Command string
-	Status  int    // 127 also when the container has no such program
+	Status  int    // 127 also when the container has no such program, 126 of docker 20
 	Stderr  string // all of it
 }
 

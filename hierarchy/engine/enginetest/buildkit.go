@@ -131,10 +131,12 @@ func (k *buildKit) Status(r *control.StatusRequest, out control.Control_StatusSe
 
 // Solve implements control.ControlServer.
 func (k *buildKit) Solve(ctx context.Context, r *control.SolveRequest) (*control.SolveResponse, error) {
+	j := k.job(r.Ref)
+	defer close(j.ended)
 	if err := k.obey(ctx, false); err != nil {
 		return nil, err
 	}
-	answer, err := k.solve(ctx, r)
+	answer, err := k.solve(ctx, r, j)
 	if failed := k.obey(ctx, true); failed != nil {
 		return nil, failed
 	}
@@ -161,9 +163,7 @@ func (k *buildKit) obey(ctx context.Context, done bool) error {
 	return errors.New("the engine has failed, as the test wants")
 }
 
-func (k *buildKit) solve(ctx context.Context, r *control.SolveRequest) (*control.SolveResponse, error) {
-	j := k.job(r.Ref)
-	defer close(j.ended)
+func (k *buildKit) solve(ctx context.Context, r *control.SolveRequest, j *job) (*control.SolveResponse, error) {
 	if len(r.Exporters) != 1 || r.Exporters[0].Type != "moby" {
 		return nil, errors.New("the exporter must be moby")
 	}

@@ -32,6 +32,7 @@ type Container struct {
 
 	Sessions int // commands that run in it besides its own
 	Ended    int // commands that have ended and that the engine still lists
+	Lost     int // the same, but nothing else is known of them, as podman's when its monitor was killed
 
 	Mounts    []string // of the host and of volumes with a name, SOURCE:TARGET
 	Anonymous []string // volumes that were made for it and have no name of their own

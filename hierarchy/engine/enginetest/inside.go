@@ -28,7 +28,7 @@ type execution struct {
 }
 
 // execIDs are those of a container that the engine lists: sessions, those that
-// have ended, and of docker what it ran itself.
+// have ended or been lost, and of docker what it ran itself.
 func (s *store) execIDs(c *Container) []string {
 	var ids []string
 	for i := range c.Sessions {
@@ -36,6 +36,9 @@ func (s *store) execIDs(c *Container) []string {
 	}
 	for i := range c.Ended {
 		ids = append(ids, "ended-"+c.ID+"-"+itoa(i))
+	}
+	for i := range c.Lost {
+		ids = append(ids, "lost-"+c.ID+"-"+itoa(i))
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.execs)) {
 		if x := s.execs[id]; x.container == c.ID && (s.name == "docker" || !x.done) {
@@ -98,6 +101,9 @@ func (a *api) inspectExec(w http.ResponseWriter, r *http.Request) {
 		if found.Running {
 			found.Pid = 1000
 		}
+	case kind == "lost":
+		refuse(w, http.StatusInternalServerError, "retrieving exec session "+id+" from container "+of)
+		return
 	default:
 		refuse(w, http.StatusNotFound, "No such exec instance: "+id)
 		return
@@ -119,7 +125,18 @@ func (a *api) logs(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) changes(w http.ResponseWriter, r *http.Request) {
-	a.withContainer(w, r, func(c *Container) { answer(w, http.StatusOK, c.Changes) })
+	s, name := a.store, r.PathValue("name")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.container(name)
+	switch {
+	case c != nil:
+		answer(w, http.StatusOK, c.Changes)
+	case s.name == "podman":
+		refuse(w, http.StatusInternalServerError, name+" not found: layer not known")
+	default:
+		refuse(w, http.StatusNotFound, "No such container: "+name)
+	}
 }
 
 // archive answers GET and HEAD with what is at a path.
