@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,17 +209,29 @@ func TestWritten(t *testing.T) {
 	})
 }
 
-// questions are the methods that ask about a container, or do something with it.
+// questions asks all that there is to ask about a container, at once.
 func questions(ctx context.Context, e *engine.Engine, name string) map[string]error {
 	all := make(map[string]error)
-	_, all["sessions"] = e.Sessions(ctx, name)
-	_, all["logs"] = e.Logs(ctx, name, 5)
-	_, all["exec"] = e.Exec(ctx, name, "true")
-	_, all["exists"] = e.Exists(ctx, name, "/nothing")
-	_, all["written"] = e.Written(ctx, name)
-	_, all["changes"] = e.Changes(ctx, name)
-	all["stop"] = e.StopContainer(ctx, name, 0)
-	_, all["archive"] = e.Archive(ctx, name, "/nothing")
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for what, ask := range map[string]func() error{
+		"sessions": func() error { _, err := e.Sessions(ctx, name); return err },
+		"logs":     func() error { _, err := e.Logs(ctx, name, 5); return err },
+		"exec":     func() error { _, err := e.Exec(ctx, name, "true"); return err },
+		"exists":   func() error { _, err := e.Exists(ctx, name, "/nothing"); return err },
+		"written":  func() error { _, err := e.Written(ctx, name); return err },
+		"changes":  func() error { _, err := e.Changes(ctx, name); return err },
+		"stop":     func() error { return e.StopContainer(ctx, name, 0) },
+		"archive":  func() error { _, err := e.Archive(ctx, name, "/nothing"); return err },
+	} {
+		wg.Go(func() {
+			err := ask()
+			mu.Lock()
+			all[what] = err
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
 	return all
 }
 
@@ -237,7 +250,7 @@ func TestEngineHangs(t *testing.T) {
 		for _, after := range []bool{false, true} {
 			s := start(t, m, withBox())
 			t.Setenv("CONTAINER_HOST", s.server.PodmanHost())
-			e, err := engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Timeout: 50 * time.Millisecond})
+			e, err := engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Timeout: 400 * time.Millisecond})
 			s.ok(err)
 			s.server.Watch(func(_ string, done bool) enginetest.Verdict {
 				if done == after {
@@ -249,7 +262,7 @@ func TestEngineHangs(t *testing.T) {
 			_, all["boxes"] = e.Boxes(t.Context())
 			_, all["info"] = e.Info(t.Context())
 			for what, err := range all {
-				if err == nil || !strings.HasSuffix(err.Error(), "no answer after 50ms") {
+				if err == nil || !strings.HasSuffix(err.Error(), "no answer after 400ms") {
 					t.Errorf("%s: %v", what, err)
 				}
 			}

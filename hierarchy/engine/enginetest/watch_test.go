@@ -51,13 +51,16 @@ func watchedDocker(t *testing.T) *watched {
 	return w
 }
 
-// at has a verdict at one point.
-func (w *watched) at(point string, done bool, v enginetest.Verdict) {
+// at has a verdict at one point; a client that is left hanging gives up.
+func (w *watched) at(point string, done bool, v enginetest.Verdict, giveUp context.CancelCauseFunc) {
 	w.server.Watch(func(p string, d bool) enginetest.Verdict {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.asked = append(w.asked, p)
 		if p == point && d == done {
+			if v == enginetest.Hang {
+				time.AfterFunc(10*time.Millisecond, func() { giveUp(errors.New("enough")) })
+			}
 			return v
 		}
 		return enginetest.Pass
@@ -88,10 +91,7 @@ func TestWatchRequest(t *testing.T) {
 	} {
 		w := watchedDocker(t)
 		ctx, cancel := context.WithCancelCause(t.Context())
-		if c.verdict == enginetest.Hang {
-			time.AfterFunc(20*time.Millisecond, func() { cancel(errors.New("enough")) })
-		}
-		w.at("docker POST /containers/box/rename", c.done, c.verdict)
+		w.at("docker POST /containers/box/rename", c.done, c.verdict, cancel)
 		err := w.RenameContainer(ctx, "box", "new")
 		cancel(nil)
 		want := "box"
@@ -101,9 +101,11 @@ func TestWatchRequest(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) || !slices.Equal(w.names(), []string{want}) {
 			t.Errorf("%+v: %v, containers %q", c, err, w.names())
 		}
+		w.mu.Lock()
 		if want := []string{"docker POST /containers/box/rename"}; !slices.Equal(slices.Compact(w.asked), want) {
 			t.Errorf("asked at %q", w.asked)
 		}
+		w.mu.Unlock()
 		w.server.Watch(nil)
 		if err := w.RenameContainer(t.Context(), w.names()[0], "last"); err != nil {
 			t.Errorf("%+v: afterwards %v", c, err)
@@ -117,10 +119,7 @@ func TestWatchSolve(t *testing.T) {
 		for _, done := range []bool{false, true} {
 			w := watchedDocker(t)
 			ctx, cancel := context.WithCancelCause(t.Context())
-			if v == enginetest.Hang {
-				time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("enough")) })
-			}
-			w.at("docker Solve", done, v)
+			w.at("docker Solve", done, v, cancel)
 			dir := t.TempDir()
 			r := hierarchy.Recipe{Ref: "y:1", Context: dir, Containerfile: dir + "/Containerfile", Text: []byte("FROM x:1\nRUN make\n")}
 			_, err := w.Build(ctx, r, nil)
