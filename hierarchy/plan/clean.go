@@ -46,6 +46,7 @@ func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 
 func cleanBoxes(store hierarchy.Store, wanted map[Target]string, keep map[Target]int, file string) []Step {
 	var steps []Step
+	boxes := newShelf(store.Boxes)
 	remove := func(b hierarchy.StoredBox, reason string) {
 		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: reason})
 	}
@@ -59,7 +60,7 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, keep map[Target
 		case wanted[t] == "":
 			remove(b, "box is not in the config or disabled")
 		case role == hierarchy.Kept:
-			later := slices.IndexFunc(hierarchy.Generations(store.Boxes, name), func(x hierarchy.StoredBox) bool { return x.ID == b.ID })
+			later := slices.IndexFunc(hierarchy.Generations(boxes.kept[name], name), func(x hierarchy.StoredBox) bool { return x.ID == b.ID })
 			if later >= keep[t] {
 				remove(b, "generation of "+name+", for a rollback")
 			}

@@ -56,13 +56,34 @@ type base struct {
 // index is a store, looked up by name: a store may hold thousands of images.
 type index struct {
 	images map[string]int // by full name, with tag or digest
-	boxes  map[string]hierarchy.StoredBox
-	root   map[string]hierarchy.StoredBox
+	boxes  shelf
+	root   shelf // of root's podman
 	store  hierarchy.Store
 }
 
+// shelf is boxes, looked up by name, and by the box that they were or wait for.
+type shelf struct {
+	named   map[string]hierarchy.StoredBox
+	waiting map[string]hierarchy.StoredBox
+	kept    map[string][]hierarchy.StoredBox
+}
+
+func newShelf(boxes []hierarchy.StoredBox) shelf {
+	s := shelf{map[string]hierarchy.StoredBox{}, map[string]hierarchy.StoredBox{}, map[string][]hierarchy.StoredBox{}}
+	for _, b := range boxes {
+		s.named[b.Name] = b
+		switch of, role, _ := b.Role(); role {
+		case hierarchy.Waiting:
+			s.waiting[of] = b
+		case hierarchy.Kept:
+			s.kept[of] = append(s.kept[of], b)
+		}
+	}
+	return s
+}
+
 func newIndex(store hierarchy.Store) index {
-	x := index{images: map[string]int{}, boxes: map[string]hierarchy.StoredBox{}, root: map[string]hierarchy.StoredBox{}, store: store}
+	x := index{images: map[string]int{}, boxes: newShelf(store.Boxes), root: newShelf(store.RootBoxes), store: store}
 	for i, im := range store.Images {
 		for _, ref := range im.Digests {
 			x.images[ref] = i
@@ -70,12 +91,6 @@ func newIndex(store hierarchy.Store) index {
 		for _, ref := range im.Refs {
 			x.images[ref] = i
 		}
-	}
-	for _, b := range store.Boxes {
-		x.boxes[b.Name] = b
-	}
-	for _, b := range store.RootBoxes {
-		x.root[b.Name] = b
 	}
 	return x
 }
@@ -336,7 +351,7 @@ func (d *decider) compareBases(i int) {
 func (d *decider) absent(i int) string {
 	im := &d.images[i]
 	boxed := func(x hierarchy.Image) bool {
-		return d.stores[im.Manager].boxes[x.Box.Name].Labels[hierarchy.LabelBox] != ""
+		return d.stores[im.Manager].boxes.named[x.Box.Name].Labels[hierarchy.LabelBox] != ""
 	}
 	if im.held || slices.ContainsFunc(im.Boxes(), boxed) {
 		return "tag is missing"

@@ -114,42 +114,38 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 		Wanted: one,
 	}
 	x := d.stores[im.Manager]
-	boxes := x.boxes
-	if one.Box.Root && im.Manager == hierarchy.Podman {
-		if x.store.RootUnknown {
-			s.Action, s.Reason = Recreate, "a box of root's podman, which sudo would not show; kept if nothing changed"
-			return s
-		}
+	boxes, root := x.boxes, one.Box.Root && im.Manager == hierarchy.Podman
+	if root {
 		boxes = x.root
 	}
-	old, found := boxes[name]
-	s.Action, s.Reason = compareBox(im, one.Box, old, found)
-	left, stopped := waiting(boxes, name)
-	switch {
-	case !found && slices.Contains(x.store.Others, name):
-		s.Action, s.Reason = Refuse, NoBox
-	case s.Action == Recreate && d.other(old.Labels) != "":
-		s.Owner = d.other(old.Labels)
-		s.Action, s.Reason = Refuse, "a box of "+s.Owner+" has this name"
-	case stopped && (s.Action == Keep || s.Action == Create):
-		// The next run puts right what one leaves that was killed.
-		s.Action, s.Reason = Recreate, "an earlier run was stopped: "+left.Name+" is left of it"
-	case s.Action == Recreate && !im.build:
-		if later, ok := rolledBack(im, one.Box, old, hierarchy.Generations(slices.Collect(maps.Values(boxes)), name)); ok {
-			s.Action, s.Reason = Keep, "rolled back from "+later+", until its image or its spec changes"
-		}
+	if root && x.store.RootUnknown {
+		s.Action, s.Reason = Recreate, "a box of root's podman, which sudo would not show; kept if nothing changed"
+		return s
 	}
+	s.Action, s.Reason, s.Owner = d.decideBox(im, one.Box, x, boxes)
 	return s
 }
 
-// waiting returns the box that a run which was killed left aside.
-func waiting(boxes map[string]hierarchy.StoredBox, name string) (hierarchy.StoredBox, bool) {
-	for _, b := range boxes {
-		if of, role, _ := b.Role(); of == name && role == hierarchy.Waiting {
-			return b, true
+func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes shelf) (action Action, reason, owner string) {
+	name := want.Name
+	old, found := boxes.named[name]
+	action, reason = compareBox(im, want, old, found)
+	left, stopped := boxes.waiting[name]
+	switch {
+	case !found && slices.Contains(x.store.Others, name):
+		return Refuse, NoBox, ""
+	case action == Recreate && d.other(old.Labels) != "":
+		owner = d.other(old.Labels)
+		return Refuse, "a box of " + owner + " has this name", owner
+	case stopped && (action == Keep || action == Create):
+		// The next run puts right what one leaves that was killed.
+		return Recreate, "an earlier run was stopped: " + left.Name + " is left of it", ""
+	case action == Recreate && !im.build:
+		if later, ok := rolledBack(im, want, old, hierarchy.Generations(boxes.kept[name], name)); ok {
+			return Keep, "rolled back from " + later + ", until its image or its spec changes", ""
 		}
 	}
-	return hierarchy.StoredBox{}, false
+	return action, reason, ""
 }
 
 // rolledBack returns the generation that a box was rolled back from, when that

@@ -27,13 +27,7 @@ func (env Env) distrobox() box.Distrobox {
 func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) error {
 	e := s.engines[im.Manager]
 	if im.Box.Root && im.Manager == hierarchy.Podman {
-		found, ok, err := s.boxes.Find(ctx, e, s.spec(im))
-		switch {
-		case err != nil: // no sudo without a password, most likely
-			store.RootUnknown = true
-		case ok:
-			store.RootBoxes = append(store.RootBoxes, found)
-		}
+		s.lookAtRoot(ctx, store, im)
 		return nil
 	}
 	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
@@ -63,6 +57,17 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 	}
 	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
 	return err
+}
+
+// lookAtRoot adds a box of root's podman.
+func (s *session) lookAtRoot(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) {
+	found, ok, err := s.boxes.Find(ctx, s.engines[im.Manager], s.spec(im))
+	switch {
+	case err != nil: // no sudo without a password, most likely
+		store.RootUnknown = true
+	case ok:
+		store.RootBoxes = append(store.RootBoxes, found)
+	}
 }
 
 // lacking returns the launchers that a box should have and has not.

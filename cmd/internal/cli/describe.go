@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,31 +88,35 @@ func (s *session) price(ctx context.Context, stores plan.Stores, steps []plan.St
 // copyOf returns the bytes of the copy that podman will make of an image; 0 when
 // it has one.
 func (s *session) copyOf(ctx context.Context, store hierarchy.Store, steps []plan.Step, ref string) int64 {
-	images := map[string]*plan.Step{}
-	for i, st := range steps {
-		if st.Kind == plan.Image && st.Manager == store.Manager {
-			images[st.Name] = &steps[i]
-		}
-	}
-	built := false
-	for ref != "" {
-		st := images[ref]
-		if st == nil {
+	im, ok := store.Image(store.Manager.StoreRef(ref))
+	stays := slices.ContainsFunc(steps, func(st plan.Step) bool {
+		return st.Kind == plan.Image && st.Manager == store.Manager && st.Name == ref && !st.Action.Changes()
+	})
+	if ok && stays {
+		if mapped, err := s.engines[store.Manager].Mapped(ctx, im.ID); mapped || err != nil {
 			return 0
 		}
-		built = built || st.Action.Changes()
-		if im, ok := store.Image(store.Manager.StoreRef(ref)); ok {
-			if mapped, err := s.engines[store.Manager].Mapped(ctx, im.ID); !built && (mapped || err != nil) {
-				return 0
-			}
-			return im.Size
-		}
-		if ref = ""; len(st.Wanted.Parents) > 0 {
-			ref = st.Wanted.Parents[0].As
-		} else if len(st.Wanted.Bases) > 0 {
-			base, _ := store.Image(hierarchy.FullRef(st.Wanted.Bases[0].Pinned()))
-			return base.Size
-		}
+	}
+	return aboutSize(store, steps, ref)
+}
+
+// aboutSize returns the bytes of an image, or of what it will be built on.
+func aboutSize(store hierarchy.Store, steps []plan.Step, ref string) int64 {
+	if im, ok := store.Image(store.Manager.StoreRef(ref)); ok {
+		return im.Size
+	}
+	i := slices.IndexFunc(steps, func(st plan.Step) bool {
+		return st.Kind == plan.Image && st.Manager == store.Manager && st.Name == ref
+	})
+	if i < 0 {
+		return 0
+	}
+	switch im := steps[i].Wanted; {
+	case len(im.Parents) > 0:
+		return aboutSize(store, steps[:i], im.Parents[0].As) // parents come first
+	case len(im.Bases) > 0:
+		base, _ := store.Image(hierarchy.FullRef(im.Bases[0].Pinned()))
+		return base.Size
 	}
 	return 0
 }

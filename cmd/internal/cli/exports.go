@@ -230,59 +230,62 @@ func (o *exportsOptions) repair(cmd *cobra.Command) error {
 // or with dryRun would be, written or removed.
 func (x *exports) repair(ctx context.Context, dryRun bool) ([][]string, error) {
 	s := x.session
-	var rows [][]string
-	var remove []string
-	var write []launcher.File
-	boxes := map[string]bool{} // to be exported from anew
+	r := x.repairs()
+	if dryRun {
+		return r.rows, nil
+	}
+	errs := []error{launcher.Remove(s.env.Disk, r.remove)}
+	if len(r.write) > 0 {
+		_, err := launcher.Switch(s.env.Disk, r.write)
+		errs = append(errs, err)
+	}
+	for _, im := range x.graph.Images {
+		for _, one := range im.Boxes() {
+			if r.boxes[one.Box.Name] {
+				errs = append(errs, s.boxes.Export(ctx, s.engines[one.Manager], s.spec(one), nil))
+			}
+		}
+	}
+	return r.rows, errors.Join(errs...)
+}
+
+// repairs is what is to be done about launchers.
+type repairs struct {
+	rows   [][]string // what is done, for people
+	remove []string
+	write  []launcher.File
+	boxes  map[string]bool // whose launchers are written anew
+}
+
+func (x *exports) repairs() repairs {
+	r := repairs{boxes: map[string]bool{}}
 	for _, st := range x.status {
-		mine := x.config(st.Owner)
+		verb := "write"
 		switch {
 		case st.State == launcher.OK || st.State == launcher.Shadowed:
 			continue
 		case st.Kind == launcher.Leftover, st.State == launcher.Stale && st.By == launcher.Ocisi:
-			remove = append(remove, st.Path)
-			rows = append(rows, []string{"remove", s.env.short(st.Path), string(st.State)})
-			continue
-		case mine != nil:
-			boxes[st.Owner.Box] = true
+			verb = "remove"
+			r.remove = append(r.remove, st.Path)
+		case x.wants(st.Owner.Box):
+			r.boxes[st.Owner.Box] = true
 		default:
 			f, ok := x.rewritten(st)
 			if !ok {
 				continue
 			}
-			write = append(write, f)
+			r.write = append(r.write, f)
 		}
-		rows = append(rows, []string{"write", s.env.short(st.Path), string(st.State)})
+		r.rows = append(r.rows, []string{verb, x.session.env.short(st.Path), string(st.State)})
 	}
-	if dryRun {
-		return rows, nil
-	}
-	errs := []error{launcher.Remove(s.env.Disk, remove)}
-	if len(write) > 0 {
-		_, err := launcher.Switch(s.env.Disk, write)
-		errs = append(errs, err)
-	}
-	for _, im := range x.graph.Images {
-		for _, one := range im.Boxes() {
-			if boxes[one.Box.Name] {
-				errs = append(errs, s.boxes.Export(ctx, s.engines[one.Manager], s.spec(one), nil))
-			}
-		}
-	}
-	return rows, errors.Join(errs...)
+	return r
 }
 
-// config returns the image of the config whose box a launcher is of, with that
-// box; nil when it is none of the config's.
-func (x *exports) config(o launcher.Owner) *hierarchy.Image {
-	for _, im := range x.graph.Images {
-		for _, one := range im.Boxes() {
-			if one.Box.Name == o.Box {
-				return &one
-			}
-		}
-	}
-	return nil
+// wants reports whether a box is the config's.
+func (x *exports) wants(box string) bool {
+	return slices.ContainsFunc(x.graph.Images, func(im hierarchy.Image) bool {
+		return slices.ContainsFunc(im.Boxes(), func(one hierarchy.Image) bool { return one.Box.Name == box })
+	})
 }
 
 // rewritten returns a program's launcher that distrobox wrote, and that calls a

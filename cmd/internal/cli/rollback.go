@@ -68,6 +68,17 @@ func (o *rollbackOptions) run(cmd *cobra.Command, names []string) (err error) {
 	})
 }
 
+// confirm asks before boxes go back that nobody has named, and before --force ends
+// what runs in one.
+func (o *rollbackOptions) confirm(cmd *cobra.Command, s *session, p plan.Plan, all bool) (bool, error) {
+	if all && !o.yes {
+		if yes, err := o.env.ask(cmd, fmt.Sprintf("Roll back %s?", count(len(p.Steps), "box", "boxes"))); err != nil || !yes {
+			return false, err
+		}
+	}
+	return true, s.confirmForce(cmd, p, o.yes)
+}
+
 func (o *rollbackOptions) apply(ctx context.Context, cmd *cobra.Command, s *session, stores plan.Stores, p plan.Plan, all bool, log *runLog) error {
 	if len(p.Steps) == 0 {
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do: no box was replaced yet, or nothing of it is kept")
@@ -79,12 +90,7 @@ func (o *rollbackOptions) apply(ctx context.Context, cmd *cobra.Command, s *sess
 	if err := o.env.showPlan(p, 0, s.config); err != nil || o.dryRun {
 		return err
 	}
-	if all && !o.yes {
-		if yes, err := o.env.ask(cmd, fmt.Sprintf("Roll back %s?", count(len(p.Steps), "box", "boxes"))); err != nil || !yes {
-			return err
-		}
-	}
-	if err := s.confirmForce(cmd, p, o.yes); err != nil {
+	if yes, err := o.confirm(cmd, s, p, all); err != nil || !yes {
 		return err
 	}
 	fmt.Fprintln(o.env.Stdout)
