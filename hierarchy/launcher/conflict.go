@@ -109,7 +109,7 @@ func (h Host) hides(f File) (Reason, string) {
 	}
 	for _, p := range h.Path {
 		other := h.search([]string{p}, f.Path)
-		if other == "" || same(h.Files, p, dir) {
+		if other == "" {
 			continue
 		}
 		if _, launcher := readAt(h.Files, other, maxScript); !launcher {

@@ -59,7 +59,6 @@ func (s script) text() []byte {
 	return []byte(strings.NewReplacer(
 		"@HEADER@", header,
 		"@NAME@", quote(name),
-		"@SEEK@", seek,
 		"@PROGRAM@", part.program,
 		"@WORDS@", part.words,
 		"@OWN@", part.own,
@@ -96,8 +95,8 @@ func just(program string) parts {
 }
 
 // anything are the parts of a script that runs its arguments. A program without
-// a path is looked up in the box: the folder that comes first in its PATH is the
-// user's, and may have a launcher of another box by that name.
+// a path is looked up in the box, where the folders of the user's PATH come
+// first: those that have a launcher of that name, of another box, go last.
 func anything() parts {
 	return parts{
 		program: `"${1-}"`, words: `"$@"`, shift: "shift",
@@ -106,18 +105,24 @@ func anything() parts {
 		*/*) ;;
 		*) seek "$1" "" && shift && set -- "$found" "$@" ;;
 		esac`,
-		enter: `# shellcheck disable=SC2016
-look=` + quote(seek+`seek "$1" "" || {
-	printf "ocisi: this box has no %s\n" "$1" >&2
-	exit 127
-}
-shift
-exec "$found" "$@"`) + `
-case ${1-} in
-'') ;;
-*/*) set -- -- "$@" ;;
-*) set -- -- sh -c "$look" sh "$@" ;;
-esac`,
+		enter: `front=
+back=
+IFS=:
+set -f
+for dir in $PATH; do
+	if [ -f "$dir/$program" ] && launcher "$dir/$program"; then
+		back=$back:$dir
+	else
+		front=$front:$dir
+	fi
+done
+set +f
+unset IFS
+case $program in
+*/*) ;;
+*) [ -z "$back" ] || set -- env "PATH=${front#:}:/usr/local/bin:/usr/bin:/bin$back" "$@" ;;
+esac
+[ $# -eq 0 ] || set -- -- "$@"`,
 	}
 }
 
@@ -152,31 +157,6 @@ func places(home string) []string {
 	return []string{"/usr/local/bin", "/usr/bin", "/bin", home + "/.local/bin", "/home/linuxbrew/.linuxbrew/bin"}
 }
 
-// seek defines a function that looks in PATH and more folders for a program
-// that is no launcher. It has no single quotes, so that it can be quoted itself.
-const seek = `launcher() {
-	second=
-	{ read -r first && [ "$first" = "#!/bin/sh" ] && read -r second; } 2>/dev/null <"$1"
-	[ "$second" = "# distrobox_binary" ]
-}
-
-seek() {
-	found=
-	IFS=:
-	set -f
-	for dir in $PATH$2; do
-		try=${dir:-.}/$1
-		if [ -f "$try" ] && [ -x "$try" ] && ! launcher "$try"; then
-			found=$try
-			break
-		fi
-	done
-	set +f
-	unset IFS
-	[ -n "$found" ]
-}
-`
-
 // body is POSIX shell. A container is told by the files that podman and docker
 // put into it, since variables get out of it through a shared session bus.
 // Engines and distrobox are what PATH has, unless that is a launcher: a box may
@@ -195,7 +175,30 @@ fail() {
 	exit 127
 }
 
-@SEEK@# need makes sure that distrobox, too, gets the program that seek found.
+launcher() {
+	second=
+	{ read -r first && [ "$first" = "#!/bin/sh" ] && read -r second; } 2>/dev/null <"$1"
+	[ "$second" = "# distrobox_binary" ]
+}
+
+# seek looks in PATH and more folders for a program that is no launcher.
+seek() {
+	found=
+	IFS=:
+	set -f
+	for dir in $PATH$2; do
+		try=${dir:-.}/$1
+		if [ -f "$try" ] && [ -x "$try" ] && ! launcher "$try"; then
+			found=$try
+			break
+		fi
+	done
+	set +f
+	unset IFS
+	[ -n "$found" ]
+}
+
+# need makes sure that distrobox, too, gets the program that seek found.
 need() {
 	seek "$1" @MORE@ || fail "$1 is not installed"
 	case $(command -v "$1") in
@@ -228,10 +231,12 @@ if [ -e @PODMAN@ ] || [ -e @DOCKER@ ]; then
 	inside "$@"
 fi
 
-# A desktop session may hand over no environment at all.
+# A desktop session may hand over no environment at all, and distrobox 1.4 then
+# stumbles over USER.
 [ -n "${HOME-}" ] || HOME=@HOME@
 [ -n "${PATH-}" ] || PATH=@PATH@
-export HOME PATH
+[ -n "${USER-}" ] || USER=$(id -un)
+export HOME PATH USER
 if [ -z "${XDG_RUNTIME_DIR-}" ] && [ -d "/run/user/$(id -u)" ]; then
 	XDG_RUNTIME_DIR=/run/user/$(id -u)
 	export XDG_RUNTIME_DIR
