@@ -17,7 +17,7 @@ import (
 // closed. Options.Timeout bounds each wait for more of it.
 func (e *Engine) Archive(ctx context.Context, name, path string) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	a := &archive{ctx: ctx, cancel: cancel, patience: e.opts.Timeout}
+	a := &archive{explain: func(err error) error { return inWords(ctx, err) }, cancel: cancel, patience: e.opts.Timeout}
 	a.late = time.AfterFunc(a.patience, func() { cancel(fmt.Errorf("no answer after %s", a.patience)) })
 	r, _, err := e.api.CopyFromContainer(ctx, name, path)
 	if err == nil {
@@ -37,7 +37,7 @@ func (e *Engine) Archive(ctx context.Context, name, path string) (io.ReadCloser,
 
 // archive is a stream that ends when the engine keeps its reader waiting.
 type archive struct {
-	ctx      context.Context //nolint:containedctx // tells why the stream ended
+	explain  func(error) error // why the stream ended
 	cancel   context.CancelCauseFunc
 	patience time.Duration
 	late     *time.Timer
@@ -50,7 +50,7 @@ func (a *archive) Read(p []byte) (int, error) {
 	defer a.late.Stop()
 	n, err := a.stream.Read(p)
 	if err != nil && err != io.EOF { //nolint:errorlint // as io.Reader has it
-		err = inWords(a.ctx, err)
+		err = a.explain(err)
 	}
 	return n, err
 }

@@ -2,22 +2,17 @@ package engine_test
 
 import (
 	"archive/tar"
-	"context"
 	"errors"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
-	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // withBox is a store with a box that runs, one that does not, and a container of
@@ -207,188 +202,4 @@ func TestWritten(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
-}
-
-// questions asks all that there is to ask about a container, at once.
-func questions(ctx context.Context, e *engine.Engine, name string) map[string]error {
-	all := make(map[string]error)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for what, ask := range map[string]func() error{
-		"sessions": func() error { _, err := e.Sessions(ctx, name); return err },
-		"logs":     func() error { _, err := e.Logs(ctx, name, 5); return err },
-		"exec":     func() error { _, err := e.Exec(ctx, name, "true"); return err },
-		"exists":   func() error { _, err := e.Exists(ctx, name, "/nothing"); return err },
-		"written":  func() error { _, err := e.Written(ctx, name); return err },
-		"changes":  func() error { _, err := e.Changes(ctx, name); return err },
-		"stop":     func() error { return e.StopContainer(ctx, name, 0) },
-		"archive":  func() error { _, err := e.Archive(ctx, name, "/nothing"); return err },
-	} {
-		wg.Go(func() {
-			err := ask()
-			mu.Lock()
-			all[what] = err
-			mu.Unlock()
-		})
-	}
-	wg.Wait()
-	return all
-}
-
-func TestContainerGone(t *testing.T) {
-	each(t, withBox(), func(t *testing.T, s *story) {
-		for what, err := range questions(t.Context(), s.Engine, "nosuch") {
-			if err == nil || !strings.Contains(err.Error(), "No such container: nosuch") || errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: %v", what, err)
-			}
-		}
-	})
-}
-
-func TestEngineHangs(t *testing.T) {
-	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
-		for _, after := range []bool{false, true} {
-			s := start(t, m, withBox())
-			t.Setenv("CONTAINER_HOST", s.server.PodmanHost())
-			e, err := engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Timeout: 400 * time.Millisecond})
-			s.ok(err)
-			s.server.Watch(func(_ string, done bool) enginetest.Verdict {
-				if done == after {
-					return enginetest.Hang
-				}
-				return enginetest.Pass
-			})
-			all := questions(t.Context(), e, "box")
-			_, all["boxes"] = e.Boxes(t.Context())
-			_, all["info"] = e.Info(t.Context())
-			for what, err := range all {
-				if err == nil || !strings.HasSuffix(err.Error(), "no answer after 400ms") {
-					t.Errorf("%s: %v", what, err)
-				}
-			}
-			s.server.Watch(nil)
-			s.ok(e.Close())
-		}
-	}
-}
-
-func TestEngineGone(t *testing.T) {
-	each(t, withBox(), func(t *testing.T, s *story) {
-		up := s.server.Down(string(s.Manager()))
-		for what, err := range questions(t.Context(), s.Engine, "box") {
-			if err == nil || errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: %v", what, err)
-			}
-		}
-		s.ok(up())
-		if n, err := s.Written(t.Context(), "box"); n != 77 || err != nil {
-			t.Errorf("the engine is up again: %d, %v", n, err)
-		}
-	})
-}
-
-// A command that is started and whose engine then hangs ends with the caller.
-func TestExecHangs(t *testing.T) {
-	each(t, withBox(), func(t *testing.T, s *story) {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		enough := errors.New("enough")
-		s.server.Watch(func(point string, done bool) enginetest.Verdict {
-			if strings.HasSuffix(point, "/start") && done {
-				cancel(enough)
-				return enginetest.Hang
-			}
-			return enginetest.Pass
-		})
-		if _, err := s.Exec(ctx, "box", "true"); !errors.Is(err, enough) {
-			t.Errorf("got %v", err)
-		}
-		s.server.Watch(func(point string, done bool) enginetest.Verdict {
-			if strings.HasSuffix(point, "/start") && !done {
-				return enginetest.Fail
-			}
-			return enginetest.Pass
-		})
-		if _, err := s.Exec(t.Context(), "box", "true"); err == nil || !strings.HasSuffix(err.Error(), "the engine has failed, as the test wants") {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-func TestCopies(t *testing.T) {
-	state := withBase()
-	for _, c := range []struct {
-		fs       string
-		shifting bool
-		want     bool
-	}{{"extfs", false, true}, {"extfs", true, false}, {"btrfs", false, false}, {"xfs", false, false}, {"tmpfs", false, true}} {
-		state.FileSystem, state.Shifting = c.fs, c.shifting
-		each(t, state, func(t *testing.T, s *story) {
-			info, err := s.Info(t.Context())
-			s.ok(err)
-			if podman := s.Manager() == hierarchy.Podman; info.Copies != (c.want && podman) || podman && info.FileSystem != c.fs {
-				t.Errorf("%+v: %+v", c, info)
-			}
-		})
-	}
-}
-
-func TestMapped(t *testing.T) {
-	each(t, withBase(), func(t *testing.T, s *story) {
-		id := "sha256:" + strings.Repeat("ab", 32)
-		if _, err := s.Mapped(t.Context(), id); !errors.Is(err, engine.ErrUnknown) {
-			t.Errorf("without the store's files: %v", err)
-		}
-		map3 := func(id, user, rest string) string {
-			return `{"id":"` + id + `","uidmap":[{"container_id":0,"host_id":1,"size":` + user + `},{"container_id":` + user + `,"host_id":0,"size":1},{"container_id":1001,"host_id":1001,"size":` + rest + `}]}`
-		}
-		for name, text := range map[string]string{
-			"images": `[{"id":"` + strings.Repeat("ab", 32) + `","mapped-layers":["sized","plain"]},{"id":"cd","mapped-layers":["other"]},{"id":"ef"}]`,
-			"layers": "[" + map3("sized", "1000", "64535") + "," + map3("other", "999", "64536") + "," + map3("plain", "1000", "64536") + "]",
-		} {
-			dir := filepath.Join(s.dir, "podman-storage", "overlay-"+name)
-			s.ok(os.MkdirAll(dir, 0o700))
-			s.ok(os.WriteFile(filepath.Join(dir, name+".json"), []byte(text), 0o600))
-		}
-		if s.Manager() == hierarchy.Docker {
-			if _, err := s.Mapped(t.Context(), id); !errors.Is(err, engine.ErrUnknown) {
-				t.Errorf("docker: %v", err)
-			}
-			return
-		}
-		for image, want := range map[string]bool{id: true, "sha256:cd": false, "sha256:ef": false, "sha256:nosuch": false} {
-			if got, err := s.Mapped(t.Context(), image); got != want || err != nil {
-				t.Errorf("%s: %v, %v", image, got, err)
-			}
-		}
-	})
-}
-
-// Podman's service ends by itself, so it is held for as long as the engine is open.
-func TestPodmanServiceIsHeld(t *testing.T) {
-	s := start(t, hierarchy.Podman, withBase())
-	for range 1000 {
-		if s.server.Held() == 1 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	var r runner
-	e := s.another(&r)
-	for range 1000 {
-		if s.server.Held() == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
-	if n := s.server.Held(); n != 2 {
-		t.Errorf("%d services are held", n)
-	}
-	s.ok(e.Close())
-	for range 1000 {
-		if s.server.Held() == 1 {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Errorf("%d services are held", s.server.Held())
 }

@@ -90,6 +90,11 @@ func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("asking podman about its store: %w", inWords(ctx, err))
 	}
+	return mapped(own, imageID)
+}
+
+// mapped looks for an image's copy in the files of a store.
+func mapped(own libpodInfo, imageID string) (bool, error) {
 	want := keepID(own.Host.IDMappings.UIDMap)
 	var images []struct {
 		ID     string

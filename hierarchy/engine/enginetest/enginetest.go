@@ -276,36 +276,6 @@ func (s *Server) Calls() []string { return s.docker.calls.lines() }
 // Requests returns the lines of the file requests.
 func (s *Server) Requests() []string { return s.docker.requests.lines() }
 
-// record is a file that lines are added to.
-type record struct {
-	mu   sync.Mutex
-	file string
-}
-
-// add appends a line. One write appends, so programs may do the same.
-func (c *record) add(format string, args ...any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_ = appendLine(c.file, fmt.Sprintf(format, args...))
-}
-
-func (c *record) lines() []string {
-	data, err := os.ReadFile(c.file)
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimSpace(string(data)), "\n")
-}
-
-func appendLine(file, line string) error {
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(strings.ReplaceAll(line, "\n", " ") + "\n")
-	return errors.Join(err, f.Close())
-}
-
 // seed reads a value; a missing file is an empty one.
 func seed[T any](file string) (T, error) {
 	var st T
