@@ -4,17 +4,19 @@ package box_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -29,71 +31,18 @@ const (
 	tool      = "RUN printf '#!/bin/sh\\necho tool \"$@\"\\n' >/usr/bin/obx-tool && chmod 755 /usr/bin/obx-tool"
 )
 
-// engine is an engine by its program.
-type engine struct{ m hierarchy.Manager }
+// store is an engine, and its program.
+type store struct {
+	*engine.Engine
+	m hierarchy.Manager
+}
 
-func (e engine) run(ctx context.Context, args ...string) (string, error) {
+func (e store) run(ctx context.Context, args ...string) (string, error) {
 	return process.Output(ctx, process.System{}, process.Cmd{Name: string(e.m), Args: args, Timeout: 5 * time.Minute})
 }
 
-func (e engine) inspect(ctx context.Context, kind, name string, into any) (bool, error) {
-	out, err := e.run(ctx, kind, "inspect", name)
-	if _, failed := errors.AsType[*process.Error](err); failed {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, json.Unmarshal([]byte(out), into)
-}
-
-func id(s string) string { return "sha256:" + strings.TrimPrefix(s, "sha256:") }
-
-func (e engine) Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error) {
-	var is []struct{ ID string }
-	ok, err := e.inspect(ctx, "image", full, &is)
-	if !ok || err != nil {
-		return hierarchy.StoredImage{}, false, err
-	}
-	return hierarchy.StoredImage{ID: id(is[0].ID)}, true, nil
-}
-
-func (e engine) Content(ctx context.Context, id string) (string, error) {
-	var is []struct {
-		RootFS struct{ Layers []string }
-		Config struct{ Env, Cmd []string }
-	}
-	ok, err := e.inspect(ctx, "image", id, &is)
-	if !ok || err != nil {
-		return "", err
-	}
-	return fmt.Sprint(is[0]), nil
-}
-
-func (e engine) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
-	var cs []struct {
-		ID, Name, Image string
-		Config          struct{ Labels map[string]string }
-	}
-	ok, err := e.inspect(ctx, "container", name, &cs)
-	if !ok || err != nil {
-		return hierarchy.StoredBox{}, false, err
-	}
-	return hierarchy.StoredBox{ID: cs[0].ID, Name: name, ImageID: id(cs[0].Image), Labels: cs[0].Config.Labels}, true, nil
-}
-
-func (e engine) RenameContainer(ctx context.Context, old, name string) error {
-	_, err := e.run(ctx, "container", "rename", old, name)
-	return err
-}
-
-func (e engine) RemoveContainer(ctx context.Context, name string) error {
-	_, err := e.run(ctx, "container", "rm", "--force", "--volumes", name)
-	return err
-}
-
 // build builds the image of the boxes; more is added to its Containerfile.
-func (e engine) build(t *testing.T, name, more string, args ...string) {
+func (e store) build(t *testing.T, name, more string, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	text := "FROM ghcr.io/ublue-os/debian-toolbox:latest\n" + more + "\nRUN touch /.containersetupdone\n"
@@ -103,7 +52,7 @@ func (e engine) build(t *testing.T, name, more string, args ...string) {
 	e.must(t, append([]string{"build", "--quiet", "--tag", name, "--file", filepath.Join(dir, "Containerfile"), dir}, args...)...)
 }
 
-func (e engine) must(t *testing.T, args ...string) string {
+func (e store) must(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := e.run(t.Context(), args...)
 	if err != nil {
@@ -112,32 +61,44 @@ func (e engine) must(t *testing.T, args ...string) string {
 	return out
 }
 
-func each(t *testing.T, do func(t *testing.T, e engine, d *box.Distrobox)) {
+func each(t *testing.T, do func(t *testing.T, e store, d *box.Distrobox)) {
 	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
 		t.Run(string(m), func(t *testing.T) {
 			home, err := os.UserHomeDir()
 			if err != nil {
 				t.Fatal(err)
 			}
-			d := &box.Distrobox{Runner: process.System{}, Home: home}
+			opened, err := engine.Open(t.Context(), m, engine.Options{Runner: process.System{}, Getenv: os.Getenv, Home: home})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = opened.Close() })
+			d := &box.Distrobox{
+				Runner: process.System{}, Home: home, User: os.Getenv("USER"), UID: os.Getuid(), Shell: os.Getenv("SHELL"),
+				Data: t.TempDir(), Host: launcher.Host{Files: os.DirFS("/")},
+			}
 			if !old(t, d) { // an old one's enter disturbs another's start
 				t.Parallel()
 			}
-			do(t, engine{m}, d)
+			do(t, store{opened, m}, d)
 		})
 	}
 }
 
-func (e engine) spec(name string) box.Spec {
-	return box.Spec{Manager: e.m, Image: e.m.StoreRef(imageName), Box: hierarchy.Box{Name: name + "-" + string(e.m)}}
+func (e store) spec(name string) box.Spec {
+	return box.Spec{Manager: e.m, Image: e.m.StoreRef(imageName), Box: hierarchy.Box{Name: name + "-" + string(e.m)}, Keep: 1}
 }
 
-func (e engine) forget(t *testing.T, name string) {
-	t.Cleanup(func() { _, _ = e.run(context.Background(), "container", "rm", "--force", "--volumes", name) })
+func (e store) forget(t *testing.T, name string) {
+	t.Cleanup(func() {
+		for _, suffix := range []string{"", ".ocisi-old", ".ocisi-1", ".ocisi-2", ".ocisi-3", ".ocisi-4", ".ocisi-5", ".ocisi-6"} {
+			_, _ = e.run(context.Background(), "container", "rm", "--force", "--volumes", name+suffix)
+		}
+	})
 }
 
 // in runs a command in a box and returns what it prints.
-func (e engine) in(t *testing.T, name string, command ...string) string {
+func (e store) in(t *testing.T, name string, command ...string) string {
 	t.Helper()
 	out, err := process.Output(t.Context(), process.System{}, process.Cmd{
 		Name: "distrobox", Args: append([]string{"enter", "--name", name, "--no-tty", "--"}, command...),
@@ -147,6 +108,31 @@ func (e engine) in(t *testing.T, name string, command ...string) string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// boxes returns the names that a box and its generations have, in order.
+func (e store) boxes(t *testing.T, name string) string {
+	t.Helper()
+	all, err := e.Boxes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, b := range all {
+		if strings.HasPrefix(b.Name, name) {
+			names = append(names, b.Name)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// spoil makes a box unable to start.
+func (e store) spoil(t *testing.T, name string) {
+	t.Helper()
+	e.must(t, "start", name)
+	e.must(t, "exec", name, "mv", "/usr/bin/sh", "/usr/bin/no-sh")
+	e.must(t, "stop", "--time", "0", name)
 }
 
 func equal(t *testing.T, what, got, want string) {
@@ -171,7 +157,7 @@ func tell(t *testing.T) func(hierarchy.Progress) {
 }
 
 func TestRealEverything(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		e.build(t, imageName, tool)
 		s := e.spec("obx-all")
 		own := filepath.Join(d.Home, "obx-"+string(e.m))
@@ -188,15 +174,21 @@ func TestRealEverything(t *testing.T) {
 		s.Box.ExportedBins, s.Box.ExportedBinsPath = []string{"/usr/bin/obx-tool", "/usr/bin/obx-none"}, "$HOME/obx-"+string(e.m)+"/bins"
 		e.forget(t, s.Box.Name)
 
-		err := d.Create(t.Context(), e, s, tell(t))
+		_, err := d.Create(t.Context(), e, s, tell(t))
 		ee, ok := errors.AsType[*box.ExportError](err)
 		if !ok || ee.What != "/usr/bin/obx-none" {
 			t.Fatalf("error %v, want one about obx-none alone", err)
 		}
 		t.Log(err)
+		s.Box.ExportedBins = s.Box.ExportedBins[:1]
+		if _, err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+			t.Fatal(err)
+		}
 		c, _, _ := e.Container(t.Context(), s.Box.Name)
-		equal(t, "label", c.Labels[hierarchy.LabelConfig], "/a%20b/it%27s%2C%20100%25.yaml")
-		equal(t, "label", c.Labels[hierarchy.LabelSpec], s.Box.Spec())
+		equal(t, "label", c.Labels[hierarchy.LabelConfig], "/a b/it's, 100%.yaml")
+		equal(t, "label", fmt.Sprint(box.Exports(c)), fmt.Sprint(hierarchy.Box{
+			Name: s.Box.Name, ExportedBinsPath: s.Box.ExportedBinsPath, ExportedBins: []string{"/usr/bin/obx-tool"},
+		}, true))
 		equal(t, "label", c.Labels[hierarchy.LabelImageID], c.ImageID)
 		equal(t, "user", e.in(t, s.Box.Name, "id", "-un"), os.Getenv("USER"))
 		equal(t, "home", e.in(t, s.Box.Name, "printenv", "HOME"), filepath.Join(own, "home"))
@@ -213,23 +205,25 @@ func TestRealEverything(t *testing.T) {
 			t.Errorf("launcher: %q, %v", out, err)
 		}
 
-		if err := d.Remove(t.Context(), e, s.Box.Name); err != nil {
+		if err := d.Remove(t.Context(), e, e.m, s.Box.Name); err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Stat(filepath.Join(own, "home")); err != nil {
 			t.Errorf("the home went with the box: %v", err)
 		}
+		if _, err := os.Stat(filepath.Join(bins, "obx-tool")); err == nil {
+			t.Error("the launcher did not go with the box")
+		}
 	})
 }
 
 func TestRealReplace(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		name := "obx-rep-" + string(e.m)
 		e.build(t, imageName, tool)
 		s := e.spec("obx-rep")
 		e.forget(t, name)
-		e.forget(t, name+".ocisi-old")
-		if err := d.Create(t.Context(), e, s, tell(t)); err != nil {
+		if _, err := d.Create(t.Context(), e, s, tell(t)); err != nil {
 			t.Fatal(err)
 		}
 		e.must(t, "exec", name, "touch", "/kept") // sudo without a password depends on distrobox
@@ -246,14 +240,15 @@ func TestRealReplace(t *testing.T) {
 
 		missing := s
 		missing.Image = e.m.StoreRef("obx-none:latest")
-		if _, ok := errors.AsType[*box.NoImageError](d.Replace(t.Context(), e, missing, tell(t))); !ok {
-			t.Error("an image that is not there: no such error")
+		_, err := d.Replace(t.Context(), e, missing, tell(t))
+		if _, ok := errors.AsType[*box.NoImageError](err); !ok {
+			t.Errorf("an image that is not there: %v", err)
 		}
 		stays("no image")
 
 		bad := s
 		bad.Box.AdditionalFlags = []string{"--no-such-flag"}
-		err := d.Replace(t.Context(), e, bad, tell(t))
+		_, err = d.Replace(t.Context(), e, bad, tell(t))
 		if se, ok := errors.AsType[*box.StepError](err); !ok || se.Step != "create" && se.Step != "check" {
 			t.Errorf("a flag that the engine does not know: %v", err)
 		}
@@ -261,7 +256,7 @@ func TestRealReplace(t *testing.T) {
 		stays("failed create")
 
 		bad.Box.AdditionalFlags, bad.Box.InitHooks = nil, []string{"echo the hook failed", "false"}
-		err = d.Replace(t.Context(), e, bad, tell(t))
+		_, err = d.Replace(t.Context(), e, bad, tell(t))
 		if se, ok := errors.AsType[*box.StepError](err); !ok || se.Step != "start" {
 			t.Errorf("a hook that fails: %v", err)
 		}
@@ -269,11 +264,20 @@ func TestRealReplace(t *testing.T) {
 		stays("failed start")
 
 		slow := s
-		slow.Box.InitHooks = []string{"sleep 600"}
+		slow.Box.InitHooks = []string{"echo busy", "sleep 600"}
+		d.Start = 15 * time.Second
+		begun := time.Now()
+		_, err = d.Replace(t.Context(), e, slow, tell(t))
+		if se, ok := errors.AsType[*box.StepError](err); !ok || se.Step != "start" || !strings.Contains(se.Container, "busy") {
+			t.Errorf("a start that hangs: %+v", se)
+		}
+		t.Logf("%v, after %s", err, time.Since(begun))
+		stays("hanging start")
+		d.Start = 0
+
 		ctx, cancel := context.WithCancelCause(t.Context())
 		stop := errors.New("interrupted")
-		begun := time.Now()
-		err = d.Replace(ctx, e, slow, func(p hierarchy.Progress) {
+		_, err = d.Replace(ctx, e, slow, func(p hierarchy.Progress) {
 			if strings.HasPrefix(p.Title, "starting") {
 				time.AfterFunc(2*time.Second, func() { begun = time.Now(); cancel(stop) })
 			}
@@ -285,7 +289,7 @@ func TestRealReplace(t *testing.T) {
 		stays("cancelled start")
 
 		ctx, cancel = context.WithCancelCause(t.Context())
-		err = d.Replace(ctx, e, slow, func(p hierarchy.Progress) {
+		_, err = d.Replace(ctx, e, slow, func(p hierarchy.Progress) {
 			if strings.HasPrefix(p.Title, "creating") {
 				time.AfterFunc(100*time.Millisecond, func() { cancel(stop) })
 			}
@@ -297,27 +301,27 @@ func TestRealReplace(t *testing.T) {
 
 		good := s
 		good.Box.Volumes = []string{d.Home + ":/newer"}
-		if err := d.Replace(t.Context(), e, good, tell(t)); err != nil {
+		good.Keep = 0
+		if _, err := d.Replace(t.Context(), e, good, tell(t)); err != nil {
 			t.Fatal(err)
 		}
 		now, _, _ := e.Container(t.Context(), name)
-		_, aside, _ := e.Container(t.Context(), name+".ocisi-old")
-		if now.ID == old.ID || aside {
-			t.Errorf("not replaced; one aside: %v", aside)
+		if now.ID == old.ID || e.boxes(t, name) != name {
+			t.Errorf("not replaced: %s", e.boxes(t, name))
 		}
 		e.in(t, name, "test", "!", "-e", "/kept")
 	})
 }
 
 func TestRealInit(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		const withInit = "obx-init-dx:latest"
 		e.build(t, withInit, "RUN apt-get update && apt-get install -y --no-install-recommends systemd dbus libpam-systemd && rm -rf /var/lib/apt/lists/*")
 		s := e.spec("obx-init")
 		s.Image = e.m.StoreRef(withInit)
 		s.Box.Init = true
 		e.forget(t, s.Box.Name)
-		if err := d.Create(t.Context(), e, s, tell(t)); err != nil {
+		if _, err := d.Create(t.Context(), e, s, tell(t)); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "process 1", e.in(t, s.Box.Name, "cat", "/proc/1/comm"), "systemd")
@@ -326,7 +330,7 @@ func TestRealInit(t *testing.T) {
 }
 
 func TestRealRoot(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		e.build(t, imageName, tool)
 		s := e.spec("obx-root")
 		s.Box.Root = true
@@ -335,17 +339,21 @@ func TestRealRoot(t *testing.T) {
 		rootly := func(args ...string) (string, error) {
 			return process.Output(context.Background(), process.System{}, process.Cmd{Name: "sudo", Args: append([]string{"-n", "podman"}, args...), Dir: "/"})
 		}
-		t.Cleanup(func() { _, _ = rootly("rm", "--force", "--volumes", s.Box.Name) })
+		t.Cleanup(func() {
+			for _, suffix := range []string{"", ".ocisi-old", ".ocisi-1", ".ocisi-2", ".ocisi-3"} {
+				_, _ = rootly("rm", "--force", "--volumes", s.Box.Name+suffix)
+			}
+		})
 		for i := range 2 {
 			begun := time.Now()
-			if err := d.Create(t.Context(), e, s, tell(t)); err != nil {
+			if _, err := d.Create(t.Context(), e, s, tell(t)); err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("time %d: %s", i, time.Since(begun))
 		}
 		made, _, _ := d.Find(t.Context(), e, s)
 		e.build(t, imageName, tool, "--label", "ocisi.inputs=root")
-		if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+		if _, err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
 			t.Fatal(err)
 		}
 		if now, _, err := d.Find(t.Context(), e, s); err != nil || now.ID != made.ID {
@@ -357,7 +365,25 @@ func TestRealRoot(t *testing.T) {
 				t.Errorf("the user's home became the box's: %s", env)
 			}
 		}
-		_, err := rootly("container", "inspect", s.Box.Name)
+		e.replaced(t, d, &s, "/one")
+		e.replaced(t, d, &s, "/two")
+		rolled, err := d.Rollback(t.Context(), e, s, 0, tell(t))
+		if now, _, err := d.Find(t.Context(), e, s); err != nil || now.ID != rolled.After.ID || now.ID == rolled.Before.ID {
+			t.Errorf("not rolled back: %v", err)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		d.Shell = "/bin/obx-shell"
+		s.Box.Volumes = nil
+		_, err = d.Replace(t.Context(), e, s, tell(t))
+		if ce, ok := errors.AsType[*box.CheckError](err); !ok || ce.What != "shell" {
+			t.Errorf("a shell that is not there: %v", err)
+		}
+		if now, _, err := d.Find(t.Context(), e, s); err != nil || now.ID != rolled.After.ID {
+			t.Errorf("not gone back: %v", err)
+		}
+		_, err = rootly("container", "inspect", s.Box.Name)
 		if roots := err == nil; mine != (e.m == hierarchy.Docker) || roots != (e.m == hierarchy.Podman) {
 			t.Errorf("in the user's store: %v, in root's: %v", mine, roots)
 		}

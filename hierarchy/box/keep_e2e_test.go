@@ -4,10 +4,10 @@ package box_test
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
@@ -16,7 +16,7 @@ import (
 // A box outlives new images of the same content, and what is wrong with it is
 // put right.
 func TestRealKeep(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		image := "obx-keep-" + string(e.m) + ":latest"
 		e.build(t, image, tool, "--label", "ocisi.inputs=one")
 		t.Cleanup(func() { _, _ = e.run(context.Background(), "image", "rm", "--force", image) })
@@ -25,11 +25,10 @@ func TestRealKeep(t *testing.T) {
 		s.Box.ExportedBins, s.Box.ExportedBinsPath = []string{"/usr/bin/obx-tool"}, t.TempDir()
 		name := s.Box.Name
 		e.forget(t, name)
-		e.forget(t, name+".ocisi-old")
 		var made string
 		replace := func(when string, kept bool) {
 			t.Helper()
-			if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+			if _, err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
 				t.Fatal(err)
 			}
 			now, _, _ := e.Container(t.Context(), name)
@@ -50,13 +49,14 @@ func TestRealKeep(t *testing.T) {
 		if err := os.Remove(launcher); err != nil {
 			t.Fatal(err)
 		}
-		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), fmt.Sprint([]string{launcher}))
 		e.must(t, "container", "create", "--name", name+".ocisi-old", "--label", hierarchy.LabelBox+"="+name, image, "true")
 		replace("one aside", true)
 		if _, aside, _ := e.Container(t.Context(), name+".ocisi-old"); aside {
 			t.Error("what was aside is still there")
 		}
-		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), "[]")
+		if !exists(launcher) {
+			t.Error("the launcher is not back")
+		}
 
 		e.build(t, image, tool+"\nRUN echo newer >/obx-newer", "--label", "ocisi.inputs=two")
 		replace("another layer", false)
@@ -68,36 +68,47 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// An application that is named by its path makes a launcher of a name that is
-// known beforehand; by its name, one that only the box knows.
+// Applications are found by their names and by their files, through symlinks,
+// and bring their icons along.
 func TestRealApp(t *testing.T) {
-	each(t, func(t *testing.T, e engine, d *box.Distrobox) {
-		const entry = "[Desktop Entry]\\nType=Application\\nName=Obx\\nExec=obx-tool %%f\\n"
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
+		const entry = "[Desktop Entry]\\nType=Application\\nName=Obx\\nExec=obx-tool %%f\\nIcon=obx\\n"
 		image := "obx-app-" + string(e.m) + ":latest"
-		e.build(t, image, tool+"\nRUN mkdir -p /usr/share/applications && printf '"+entry+"' >/usr/share/applications/org.obx.Tool.desktop")
+		e.build(t, image, tool+"\nRUN mkdir -p /usr/share/applications /usr/share/icons/hicolor/48x48/apps /opt && "+
+			"printf '"+entry+"' >/opt/org.obx.Tool.desktop && ln -s ../../../opt/org.obx.Tool.desktop /usr/share/applications/ && "+
+			"echo icon >/usr/share/icons/hicolor/48x48/apps/obx.png")
 		t.Cleanup(func() { _, _ = e.run(context.Background(), "image", "rm", "--force", image) })
 		s := e.spec("obx-app")
 		s.Image = e.m.StoreRef(image)
 		e.forget(t, s.Box.Name)
-		launcher := filepath.Join(d.Home, ".local/share/applications", s.Box.Name+"-org.obx.Tool.desktop")
-		apps := []string{"obx-tool"}
-		if !old(t, d) { // which knows no paths
-			apps = append(apps, "/usr/share/applications/org.obx.Tool.desktop")
-		}
-		for _, app := range apps {
+		for _, app := range []string{"obx-tool", "/usr/share/applications/org.obx.Tool.desktop"} {
 			s.Box.ExportedApps = []string{app}
-			if err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
+			begun := time.Now()
+			if _, err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
 				t.Fatal(err)
 			}
-			if !exists(launcher) {
-				t.Errorf("%s: no %s", app, launcher)
+			t.Logf("%s: %s", app, time.Since(begun))
+			for _, file := range []string{"applications/" + s.Box.Name + "-org.obx.Tool.desktop", "icons/hicolor/48x48/apps/ocisi-" + s.Box.Name + "-obx.png"} {
+				if !exists(filepath.Join(d.Data, file)) {
+					t.Errorf("%s: no %s", app, file)
+				}
 			}
-			equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), "[]")
-			if err := os.Remove(launcher); err != nil {
+			e.must(t, "stop", "--time", "0", s.Box.Name)
+			if err := os.RemoveAll(filepath.Join(d.Data, "icons")); err != nil {
 				t.Fatal(err)
+			}
+			if err := d.Export(t.Context(), e, s, tell(t)); err != nil {
+				t.Fatal(err)
+			}
+			if !exists(filepath.Join(d.Data, "icons/hicolor/48x48/apps/ocisi-"+s.Box.Name+"-obx.png")) {
+				t.Error("the icon of a box that did not run is not back")
 			}
 		}
-		s.Box.ExportedApps = []string{"/usr/share/applications/org.obx.Tool.desktop"}
-		equal(t, "missing", fmt.Sprint(d.Missing(s.Box, exists)), fmt.Sprint([]string{launcher}))
+		if err := d.Remove(t.Context(), e, e.m, s.Box.Name); err != nil {
+			t.Fatal(err)
+		}
+		if left, _ := filepath.Glob(filepath.Join(d.Data, "*/*.desktop")); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
 	})
 }

@@ -29,9 +29,9 @@ type links struct {
 	files []launcher.File
 }
 
-// Export writes the launchers that a box was made with, or, where its labels do
-// not tell, those of the spec, and removes other ones of it. Without such a box
-// it is an error.
+// Export writes the launchers of a box that is there, and removes those that it
+// no longer has: of what it was made to export, or, where it does not say, of
+// what the spec names. Without such a box it is an error.
 func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) error {
 	j := d.newJob(eng, s, emit)
 	c, found, err := j.store.Container(ctx, s.Box.Name)
@@ -56,7 +56,7 @@ func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hi
 // link makes the launchers those of the box that is there.
 func (j *job) link(ctx context.Context) error {
 	c := j.out.After
-	if len(j.spec.Box.ExportedApps) > 0 && !c.Running { // looking for icons takes one that runs
+	if l, ok := j.links.(*links); ok && len(l.box.ExportedApps) > 0 && !c.Running { // looking for icons takes one that runs
 		if err := j.start(ctx, c, nil); err != nil {
 			return err
 		}
@@ -79,7 +79,10 @@ func (j *job) launchers(b hierarchy.Box) (launchers, error) {
 	if j.d.Host.Files == nil {
 		return noLinks{}, nil
 	}
-	l := &links{j: j, box: b, owner: launcher.Owner{Manager: j.spec.Manager, Box: j.spec.Box.Name, Root: j.spec.rootful()}}
+	l := &links{j: j, box: b, owner: launcher.Owner{
+		Manager: j.spec.Manager, Box: j.spec.Box.Name, Root: j.spec.rootful(),
+		Image: strings.TrimPrefix(hierarchy.FamiliarRef(j.spec.Image), "localhost/"), Config: j.spec.Labels[hierarchy.LabelConfig],
+	}}
 	return l, j.d.Host.Conflicts(launcher.Known(l.owner, b, j.d.dirs()))
 }
 
@@ -90,12 +93,15 @@ func (j *job) launchersOf(c hierarchy.StoredBox) (launchers, error) {
 	if !ok {
 		return nil, nil
 	}
-	return j.launchers(b)
+	found, err := j.launchers(b)
+	if l, ok := found.(*links); ok { // a box has its image's labels, too
+		l.owner.Image, l.owner.Config = c.Labels[hierarchy.LabelImage], c.Labels[hierarchy.LabelConfig]
+	}
+	return found, err
 }
 
 func (l *links) write(ctx context.Context, c hierarchy.StoredBox) (func() error, error) {
 	none := func() error { return nil }
-	l.owner.Image, l.owner.Config = c.Labels[hierarchy.LabelImage], c.Labels[hierarchy.LabelConfig] // a box inherits its image's
 	l.files = launcher.Known(l.owner, l.box, l.j.d.dirs())
 	if len(l.box.ExportedBins)+len(l.box.ExportedApps) > 0 {
 		l.j.say("writing the launchers of box %s", c.Name)

@@ -173,11 +173,15 @@ func cleanLine(line string) string {
 }
 
 // lastLine returns the last line that says something; distrobox likes to end
-// with "[ ERR ] failed to create container."
+// with "[ ERR ] failed to create container.", or with all that the shell in the
+// box did.
 func lastLine(log string) string {
-	all := strings.Split(log, "\n")
+	all := withoutTrace(log)
 	for len(all) > 1 && strings.HasPrefix(all[len(all)-1], "[ ") {
 		all = all[:len(all)-1]
+	}
+	if len(all) == 0 {
+		return ""
 	}
 	return all[len(all)-1]
 }
