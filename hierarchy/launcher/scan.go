@@ -124,9 +124,7 @@ func (s *scanner) icons(folder string) {
 	users := map[string]Found{}
 	for _, f := range s.found {
 		for _, icon := range f.icons {
-			if f.By == Ocisi {
-				users[icon] = f
-			}
+			users[icon] = f
 		}
 	}
 	_ = fs.WalkDir(s.files, inFS(folder), func(name string, e fs.DirEntry, err error) error {

@@ -91,7 +91,7 @@ func write(d disk.Disk, files []File) error {
 // restore puts back what was there, and goes on after an error.
 func restore(d disk.Disk, was []before) error {
 	var failed []error
-	for _, b := range slices.Backward(was) {
+	for _, b := range was {
 		now, err := look(b.path)
 		switch {
 		case err == nil && now.none == b.none && bytes.Equal(now.data, b.data):

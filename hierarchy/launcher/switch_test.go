@@ -107,7 +107,7 @@ func TestSwitchIsAllOrNothing(t *testing.T) {
 			}
 			return
 		}
-		if !errors.Is(err, fault) || !strings.Contains(err.Error(), "launcher "+root) {
+		if !errors.Is(err, fault) || strings.Count(err.Error(), "writing launcher "+root) != 1 {
 			t.Errorf("at %d: %v", n, err)
 		}
 		if after := snapshot(t, root); after != before {
