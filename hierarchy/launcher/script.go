@@ -72,6 +72,7 @@ func (s script) text() []byte {
 		"@PATH@", quote(s.root+"/usr/local/bin:"+s.root+"/usr/bin:"+s.root+"/bin"),
 		"@PODMAN@", quote(s.root+"/run/.containerenv"),
 		"@DOCKER@", quote(s.root+"/.dockerenv"),
+		"@GUARD@", part.guard,
 		"@FLAGS@", flags,
 		"@SUDO@", sudo,
 	).Replace(body))
@@ -84,6 +85,7 @@ type parts struct {
 	own     string // prepares words, in the box
 	shift   string // drops the program from the arguments
 	enter   string // makes the arguments what follows --name BOX
+	guard   string // against being called on the way into the box
 }
 
 // just are the parts of a script that runs a program.
@@ -91,6 +93,12 @@ func just(program string) parts {
 	return parts{
 		program: quote(program), words: quote(program) + ` "$@"`, own: ":", shift: ":",
 		enter: `set -- -- "$program" "$@"`,
+		guard: `# What distrobox calls on its way into the box is the host's own: an exported awk
+# would call itself for ever.
+[ -z "${OCISI_ENTERING-}" ] || ! seek "${program##*/}" "" || exec "$found" "$@"
+export OCISI_ENTERING=1
+
+`,
 	}
 }
 
@@ -242,7 +250,7 @@ if [ -z "${XDG_RUNTIME_DIR-}" ] && [ -d "/run/user/$(id -u)" ]; then
 	export XDG_RUNTIME_DIR
 fi
 
-need "$manager"
+@GUARD@need "$manager"
 engine=$found
 need distrobox
 

@@ -164,6 +164,22 @@ func TestOnTheHost(t *testing.T) {
 	})
 }
 
+// Distrobox calls programs of the host on its way into a box. One that is
+// exported, too, must not lead there again: it would for ever.
+func TestCalledOnTheWay(t *testing.T) {
+	t.Parallel()
+	inEach(t, func(t *testing.T, m *machine, sh []string) {
+		at := m.program()
+		m.put("/usr/bin/distrobox", "#!/bin/sh\necho distrobox\ntool of the host\nexit 5\n")
+		m.fake("/usr/bin/tool", "")
+		m.path = filepath.Dir(at) + ":" + m.path
+		got := m.run(sh, []string{"HOME=/h"}, at)
+		if got.status != 5 || strings.Count(got.calls, "tool [of] [the] [host]") != 1 || strings.Count(got.out, "distrobox\n") != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 func TestNoEnvironment(t *testing.T) {
 	t.Parallel()
 	inEach(t, func(t *testing.T, m *machine, sh []string) {
