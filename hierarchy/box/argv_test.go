@@ -177,7 +177,7 @@ func TestEnvironment(t *testing.T) {
 		c := w.cmd(verb)
 		for _, want := range []string{
 			"DBX_CONTAINER_MANAGER=podman", "DBX_CONTAINER_ALWAYS_PULL=0", "DBX_NON_INTERACTIVE=1",
-			"DBX_CONTAINER_CUSTOM_HOME=", "DBX_CONTAINER_HOME_PREFIX=", "DBX_SUDO_PROGRAM=doas",
+			"DBX_CONTAINER_CUSTOM_HOME=", "DBX_CONTAINER_HOME_PREFIX=", "DBX_CONTAINER_GENERATE_ENTRY=0", "DBX_SUDO_PROGRAM=doas",
 		} {
 			if !slices.Contains(c.Env, want) {
 				t.Errorf("%s: no %s", verb, want)

@@ -43,6 +43,7 @@ func (d *Distrobox) environment(m hierarchy.Manager) []string {
 		"DBX_CONTAINER_HOSTNAME=",
 		"DBX_CONTAINER_IMAGE=",
 		"DBX_CONTAINER_NAME=",
+		"DBX_CONTAINER_GENERATE_ENTRY=0", // it would name no manager, and stay when the box goes
 	}
 	if d.Sudo != "" {
 		env = append(env, "DBX_SUDO_PROGRAM="+d.Sudo)
