@@ -34,9 +34,6 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 	if t, err := time.Parse(time.RFC3339Nano, in.Created); err == nil {
 		b.Created = t.Unix()
 	}
-	if t, err := time.Parse(time.RFC3339Nano, in.Created); err == nil {
-		b.Created = t.Unix()
-	}
 	if in.Config != nil {
 		b.Labels = hierarchy.PlainLabels(in.Config.Labels)
 	}

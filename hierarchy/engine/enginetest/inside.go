@@ -23,6 +23,7 @@ type execution struct {
 	container string // ID
 	argv      []string
 	user      string
+	ending    bool // its output has ended, and nobody has asked since
 	done      bool
 	exit      int
 }
@@ -76,7 +77,7 @@ func (a *api) startExec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	got := s.run(s.container(x.container), user{name: "root", home: "/root"}, x.argv)
-	x.done, x.exit = true, got.Exit
+	x.ending, x.done, x.exit = true, true, got.Exit
 	w.Header().Set("Content-Type", "application/vnd.docker.multiplexed-stream")
 	w.WriteHeader(http.StatusSwitchingProtocols)
 	_, _ = stdcopy.NewStdWriter(w, stdcopy.Stdout).Write([]byte(got.Out))
@@ -93,6 +94,9 @@ func (a *api) inspectExec(w http.ResponseWriter, r *http.Request) {
 	of, _, _ = strings.Cut(of, "-")
 	x := s.execs[id]
 	switch {
+	case x != nil && x.ending: // the engines learn a little later that it has ended
+		found.Running, found.ContainerID = true, x.container
+		x.ending = false
 	case x != nil:
 		found.Running, found.ExitCode, found.ContainerID = !x.done, x.exit, x.container
 	case kind == "running" || kind == "ended":
