@@ -141,3 +141,9 @@ func (r rootStore) output(ctx context.Context, args ...string) ([]byte, error) {
 	err := r.d.Runner.Run(ctx, c)
 	return out.Bytes(), err
 }
+
+// RootBoxes returns the boxes that ocisi has made in root's podman, former ones
+// among them.
+func (d *Distrobox) RootBoxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
+	return rootStore{d}.Boxes(ctx)
+}

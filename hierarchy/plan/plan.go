@@ -58,7 +58,8 @@ type Step struct {
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
 	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
 
-	Generation int `json:"generation,omitempty"` // of a rollback: which one comes back
+	Generation int  `json:"generation,omitempty"` // of a rollback: which one comes back
+	Root       bool `json:"root,omitempty"`       // of a rollback: in root's podman
 
 	Owner   string          `json:"owner,omitempty"`    // of what is refused: the config that made it; "" when ocisi did not
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile

@@ -29,13 +29,16 @@ func (e *NoGenerationError) Error() string {
 func Rollback(stores Stores, config string, names []string, to int) (Plan, error) {
 	p := Plan{Steps: []Step{}}
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
-		boxes := slices.Concat(stores[m].Boxes, stores[m].RootBoxes)
-		for _, name := range kept(boxes, config) {
-			if len(names) > 0 && !slices.Contains(names, name) {
-				continue
+		for _, root := range []bool{false, true} {
+			boxes := stores[m].Boxes
+			if root {
+				boxes = stores[m].RootBoxes
 			}
-			if s, ok := rollback(m, boxes, name, to); ok {
-				p.Steps = append(p.Steps, s)
+			for _, name := range kept(boxes, config) {
+				s, ok := rollback(m, boxes, name, to)
+				if s.Root = root; ok && (len(names) == 0 || slices.Contains(names, name)) {
+					p.Steps = append(p.Steps, s)
+				}
 			}
 		}
 	}

@@ -59,15 +59,22 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 	return err
 }
 
-// lookAtRoot adds a box of root's podman.
+// lookAtRoot adds a box of root's podman, and what it was before.
 func (s *session) lookAtRoot(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) {
 	found, ok, err := s.boxes.Find(ctx, s.engines[im.Manager], s.spec(im))
-	switch {
-	case err != nil: // no sudo without a password, most likely
-		store.RootUnknown = true
-	case ok:
+	if ok {
 		store.RootBoxes = append(store.RootBoxes, found)
 	}
+	var all []hierarchy.StoredBox
+	if err == nil {
+		all, err = s.boxes.RootBoxes(ctx)
+	}
+	for _, b := range all {
+		if of, role, _ := b.Role(); of == im.Box.Name && role != hierarchy.Current {
+			store.RootBoxes = append(store.RootBoxes, b)
+		}
+	}
+	store.RootUnknown = store.RootUnknown || err != nil // no sudo without a password, most likely
 }
 
 // lacking returns the launchers that a box should have and has not.
@@ -154,7 +161,7 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 	var out box.Outcome
 	var err error
 	if st.Action == plan.RollBack {
-		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name}, Force: s.force}
+		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name, Root: st.Root}, Force: s.force}
 		out, err = s.boxes.Rollback(ctx, e, spec, st.Generation, emit)
 	} else {
 		out, err = s.boxes.Replace(ctx, e, s.spec(st.Wanted), emit)
