@@ -88,11 +88,11 @@ func TestCreate(t *testing.T) {
 			boxes: "tool=box1",
 		},
 		{
-			name: "fails", world: func(w *world) { w.before = fails("create", false) },
+			name: "fails", world: func(w *world) { w.before = createFails(false) },
 			err: "box tool: create: exit status 1: Error: it broke",
 		},
 		{
-			name: "fails half-way", world: func(w *world) { w.before = fails("create", true) },
+			name: "fails half-way", world: func(w *world) { w.before = createFails(true) },
 			calls: "create tool, remove tool",
 			err:   "box tool: create: exit status 1: Distrobox 'tool' successfully created.",
 		},
@@ -207,7 +207,7 @@ func TestReplaceGoesBack(t *testing.T) {
 	old := func(w *world) { w.has("tool", byOcisi("tool")) }
 	for _, test := range []makeTest{
 		{
-			name: "create fails", world: func(w *world) { old(w); w.before = fails("create", false) },
+			name: "create fails", world: func(w *world) { old(w); w.before = createFails(false) },
 			calls: asided + ", rename tool.ocisi-old tool",
 			err:   "box tool: create: exit status 1: Error: it broke",
 		},
@@ -227,7 +227,7 @@ func TestReplaceGoesBack(t *testing.T) {
 		{
 			name: "made from another image", world: func(w *world) {
 				old(w)
-				w.before = func(c process.Cmd) (bool, error) {
+				w.before = func(process.Cmd) (bool, error) {
 					w.images["localhost/tool-dx:latest"] = "sha256:newer"
 					return false, nil
 				}
@@ -295,10 +295,10 @@ func message(err error) string {
 	return err.Error()
 }
 
-// fails makes a verb of distrobox fail, after its work if done.
-func fails(verb string, done bool) func(process.Cmd) (bool, error) {
+// createFails makes distrobox create fail, after its work if done.
+func createFails(done bool) func(process.Cmd) (bool, error) {
 	return func(c process.Cmd) (bool, error) {
-		if c.Args[0] == verb {
+		if c.Args[0] == "create" {
 			return done, failed(c)
 		}
 		return false, nil
@@ -320,7 +320,7 @@ func TestLastWords(t *testing.T) {
 // between the look for left-overs and the renaming back.
 func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool"))
-	w.before = fails("create", false)
+	w.before = createFails(false)
 	w.fault = func(_ context.Context, what string, do func() error) error {
 		if what == "rename tool.ocisi-old tool" && w.made == 1 {
 			w.has("tool", map[string]string{

@@ -326,7 +326,7 @@ func (w *world) create(c process.Cmd) {
 	if _, ok := store.boxes[name]; ok {
 		return
 	}
-	labels := map[string]string{"manager": "distrobox"}
+	labels := map[string]string{"manager": "distrobox", hierarchy.LabelImage: "tool-dx:latest"} // the latter is its image's
 	for i, a := range c.Args {
 		if l, ok := strings.CutPrefix(a, "--label="); ok && c.Args[i-1] == "--additional-flags" {
 			k, v, _ := strings.Cut(l, "=")

@@ -64,11 +64,11 @@ func (f *faulty) call(ctx context.Context, what string, do func() error) error {
 		return do()
 	}
 	f.what = what
-	switch f.mode {
-	case failDone, cancelDone, diesDone:
+	if slices.Contains([]mode{failDone, cancelDone, diesDone}, f.mode) {
 		_ = do()
 	}
 	switch f.mode {
+	case fail, failDone:
 	case dies, diesDone:
 		panic(death{})
 	case cancelled, cancelDone:
@@ -115,7 +115,7 @@ func (s *stage) maker() *Distrobox {
 }
 
 // run does something with a fault in it, and reports whether the run was killed.
-func (s *stage) run(f *faulty, do func(context.Context, *Distrobox) error) (err error, killed bool) {
+func (s *stage) run(f *faulty, do func(context.Context, *Distrobox) error) (killed bool, err error) {
 	ctx, cancel := context.WithCancelCause(s.t.Context())
 	defer cancel(nil)
 	f.cancel = cancel
@@ -131,7 +131,7 @@ func (s *stage) run(f *faulty, do func(context.Context, *Distrobox) error) (err 
 			killed = true
 		}
 	}()
-	return do(ctx, d), false
+	return false, do(ctx, d)
 }
 
 // a story is a verb at work.
@@ -142,26 +142,26 @@ type story struct {
 	// before prepares the world, in which tool is box1, of the old image, and
 	// exports old; the spec wants one of the new image that exports new.
 	before func(s *stage)
-	verb   func(s *stage, ctx context.Context, d *Distrobox) error
+	verb   func(ctx context.Context, s *stage, d *Distrobox) error
 	lasts  []string // IDs of boxes that nothing may remove
 	// broken says that the new box cannot work, so that the old one stays.
 	broken bool
 	back   bool // it is a rollback, which does not end with the spec's box
 }
 
-func replaces(s *stage, ctx context.Context, d *Distrobox) error {
+func replaces(ctx context.Context, s *stage, d *Distrobox) error {
 	_, err := d.Replace(ctx, s.w, s.spec, nil)
 	return err
 }
 
-func rollsBack(n int) func(s *stage, ctx context.Context, d *Distrobox) error {
-	return func(s *stage, ctx context.Context, d *Distrobox) error {
+func rollsBack(n int) func(ctx context.Context, s *stage, d *Distrobox) error {
+	return func(ctx context.Context, s *stage, d *Distrobox) error {
 		_, err := d.Rollback(ctx, s.w, Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}}, n, nil)
 		return err
 	}
 }
 
-func recovers(s *stage, ctx context.Context, d *Distrobox) error {
+func recovers(ctx context.Context, s *stage, d *Distrobox) error {
 	return d.Recover(ctx, s.w, s.spec, s.w.list(), nil)
 }
 
@@ -385,7 +385,7 @@ func (s *stage) launched() error {
 func (st story) calls(t *testing.T, files bool) int {
 	s := st.opened(t, files)
 	f := &faulty{}
-	err, _ := s.run(f, func(ctx context.Context, d *Distrobox) error { return st.verb(s, ctx, d) })
+	_, err := s.run(f, func(ctx context.Context, d *Distrobox) error { return st.verb(ctx, s, d) })
 	if broken := st.broken || strings.Contains(st.name, "roll back to a broken"); (err != nil) != (broken && !strings.HasPrefix(st.name, "recover")) {
 		t.Fatalf("%s: %v", st.name, err)
 	}
@@ -426,7 +426,7 @@ func (st story) interrupted(t *testing.T, m mode, at int, files bool) {
 	s := st.opened(t, files)
 	f := &faulty{mode: m, at: at}
 	began := time.Now()
-	err, killed := s.run(f, func(ctx context.Context, d *Distrobox) error { return st.verb(s, ctx, d) })
+	killed, err := s.run(f, func(ctx context.Context, d *Distrobox) error { return st.verb(ctx, s, d) })
 	report := func(what error) {
 		if what != nil {
 			t.Errorf("%s, at call %d, %s: %v\nthe run: %v", m, at, f.what, what, err)
@@ -466,10 +466,10 @@ func TestEveryFaultTwice(t *testing.T) {
 
 func (st story) killedTwice(t *testing.T, at, again int) bool {
 	s := st.opened(t, false)
-	do := func(ctx context.Context, d *Distrobox) error { return st.verb(s, ctx, d) }
+	do := func(ctx context.Context, d *Distrobox) error { return st.verb(ctx, s, d) }
 	_, _ = s.run(&faulty{mode: diesDone, at: at}, do)
 	f := &faulty{mode: dies, at: again}
-	_, killed := s.run(f, do)
+	killed, _ := s.run(f, do)
 	if err := errors.Join(s.safe(st), s.settled(st)); err != nil {
 		t.Errorf("killed at call %d, and again at %d, %s: %v", at, again, f.what, err)
 	}

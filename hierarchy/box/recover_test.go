@@ -104,7 +104,7 @@ func TestRecoverIsPatient(t *testing.T) {
 		ours := byOcisi("tool")
 		w := newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
 		asked := 0
-		w.fault = func(_ context.Context, what string, do func() error) error {
+		w.fault = func(_ context.Context, _ string, do func() error) error {
 			if asked++; asked == 4 { // have a look at it before entering
 				return errors.New("no answer")
 			}

@@ -57,15 +57,11 @@ func (j *job) former(ctx context.Context, n int) (*change, error) {
 		return nil, &NoGenerationError{Box: name, N: n}
 	}
 	old, found, err := j.store.Container(ctx, name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("looking for box %s: %w", name, err)
-	case found && !isBox(old):
-		return nil, &NotBoxError{Name: name}
-	case found && !isCurrent(old):
-		return nil, &ExistsError{Name: name, Foreign: true}
-	case found:
-		if err := j.free(ctx, name); err != nil {
+	}
+	if found {
+		if err := j.mayGo(ctx, old); err != nil {
 			return nil, err
 		}
 		c.old, c.aside = old, hierarchy.AsideFor(name, c.n)
@@ -73,6 +69,17 @@ func (j *job) former(ctx context.Context, n int) (*change, error) {
 	j.out = Outcome{Before: old, After: old}
 	c.links, err = j.launchersOf(c.back)
 	return c, err
+}
+
+// mayGo makes sure that a container is ocisi's box, and that nobody uses it.
+func (j *job) mayGo(ctx context.Context, c hierarchy.StoredBox) error {
+	switch {
+	case !isBox(c):
+		return &NotBoxError{Name: c.Name}
+	case !isCurrent(c):
+		return &ExistsError{Name: c.Name, Foreign: true}
+	}
+	return j.free(ctx, c.Name)
 }
 
 // bringBack gives the generation the name of the box, and starts it.
