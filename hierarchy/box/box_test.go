@@ -352,6 +352,23 @@ func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
 	}
 }
 
+// Who stops a run that is about to end is obeyed.
+func TestLateCancel(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	stop := errors.New("interrupted")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.before = func(c process.Cmd) (bool, error) {
+		if slices.Contains(c.Args, "printenv") {
+			cancel(stop)
+		}
+		return false, nil
+	}
+	_, err := w.maker().Replace(ctx, w, spec(), nil)
+	if !errors.Is(err, stop) || w.names() != "tool=box1" {
+		t.Errorf("error %v, boxes %s", err, w.names())
+	}
+}
+
 // When the old box was removed or renamed meanwhile, the new one stays.
 func TestOldBoxThatIsGone(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool"))

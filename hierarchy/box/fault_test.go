@@ -35,6 +35,7 @@ const (
 	dies        mode = "the run is killed before the call"
 	diesDone    mode = "the run is killed after the call"
 	outage      mode = "nobody answers for ten seconds"
+	outageDone  mode = "the call is done, and nobody answers for ten seconds"
 	longOutage  mode = "nobody answers any more"
 	outagePause      = 10 * time.Second
 )
@@ -64,7 +65,7 @@ func (f *faulty) call(ctx context.Context, what string, do func() error) error {
 		return do()
 	}
 	f.what = what
-	if slices.Contains([]mode{failDone, cancelDone, diesDone}, f.mode) {
+	if slices.Contains([]mode{failDone, cancelDone, diesDone, outageDone}, f.mode) {
 		_ = do()
 	}
 	switch f.mode {
@@ -77,7 +78,7 @@ func (f *faulty) call(ctx context.Context, what string, do func() error) error {
 			return do()
 		}
 		return context.Cause(ctx)
-	case outage:
+	case outage, outageDone:
 		f.until = time.Now().Add(outagePause)
 	case longOutage:
 		f.until = time.Now().Add(24 * time.Hour)
@@ -402,7 +403,7 @@ func TestEveryFault(t *testing.T) {
 			t.Run(st.name, func(t *testing.T) {
 				t.Parallel() // it waits for the disk, most of the time
 				points.Add(st.everyFault(t, true, fail, cancelled, dies))
-				points.Add(st.everyFault(t, false, fail, failDone, cancelled, cancelDone, dies, diesDone, outage, longOutage))
+				points.Add(st.everyFault(t, false, fail, failDone, cancelled, cancelDone, dies, diesDone, outage, outageDone, longOutage))
 			})
 		}
 	})
@@ -436,6 +437,9 @@ func (st story) interrupted(t *testing.T, m mode, at int, files bool) {
 	gone := killed || m == longOutage || strings.HasPrefix(st.name, "recover") && err != nil || st.name == "replace after a killed run"
 	if !gone {
 		report(s.usable(st))
+		if strings.HasPrefix(st.name, "replace") && !strings.HasPrefix(f.what, "remove ") {
+			report(s.launched())
+		}
 	}
 	if took := time.Since(began); took > 2*patience {
 		report(fmt.Errorf("took %s", took))

@@ -113,6 +113,20 @@ func TestRecoverIsPatient(t *testing.T) {
 		if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err != nil || w.names() != "tool=box2 tool.ocisi-1=box1" {
 			t.Errorf("boxes %s, error %v", w.names(), err)
 		}
+
+		w = newWorld(t).has("tool.ocisi-old", ours).has("tool", ours)
+		asked = 0
+		w.fault = func(_ context.Context, what string, do func() error) error {
+			if what == "container tool" {
+				if asked++; asked == 2 || asked == 3 { // both times
+					return errors.New("no answer")
+				}
+			}
+			return do()
+		}
+		if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err == nil || w.names() != "tool=box2 tool.ocisi-old=box1" {
+			t.Errorf("boxes %s, error %v", w.names(), err)
+		}
 	})
 }
 

@@ -96,8 +96,13 @@ func TestRollback(t *testing.T) {
 func TestRollbackTwice(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool")).has("tool.ocisi-1", byOcisi("tool"))
 	for _, want := range []string{"tool=box2 tool.ocisi-2=box1", "tool=box1 tool.ocisi-3=box2", "tool=box2 tool.ocisi-4=box1"} {
-		if _, err := w.maker().Rollback(t.Context(), w, Spec{Box: hierarchy.Box{Name: "tool"}}, 0, nil); err != nil {
+		last := ""
+		tell := func(p hierarchy.Progress) { last = p.Title }
+		if _, err := w.maker().Rollback(t.Context(), w, Spec{Box: hierarchy.Box{Name: "tool"}}, 0, tell); err != nil {
 			t.Fatal(err)
+		}
+		if _, kept, _ := strings.Cut(want, " "); !strings.HasPrefix(last, "box tool kept as "+kept[:len("tool.ocisi-1")]) {
+			t.Errorf("said %q", last)
 		}
 		if w.names() != want {
 			t.Errorf("boxes %q, want %q", w.names(), want)
