@@ -23,7 +23,7 @@ import (
 // kill the program that did.
 func (w *world) session(name, script string) (kill func()) {
 	w.t.Helper()
-	cmd := exec.Command(string(w.m), "exec", "ocisi-e2e-"+name, "sh", "-c", script) //nolint:noctx // killed below
+	cmd := exec.Command(string(w.m), "exec", "ocisi-e2e-"+name, "sh", "-c", script)
 	w.ok(cmd.Start())
 	kill = func() {
 		_ = cmd.Process.Kill()
@@ -205,7 +205,7 @@ func TestRealServiceHeld(t *testing.T) {
 	}
 	e := ownService(t)
 	file := filepath.Join(t.TempDir(), "endpoint")
-	other := exec.Command(os.Args[0], "-test.run", "TestRealServiceHeld") //nolint:noctx // killed below
+	other := exec.Command(os.Args[0], "-test.run", "TestRealServiceHeld")
 	other.Env = append(os.Environ(), "OCISI_E2E_HOLDS="+file)
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestRealServiceHeld(t *testing.T) {
 	_ = other.Process.Kill()
 	_ = other.Wait()
 	serves := func() bool {
-		out, _ := exec.Command("pgrep", "-f", "system service.*"+string(endpoint)).Output() //nolint:noctx // short
+		out, _ := exec.Command("pgrep", "-f", "system service.*"+string(endpoint)).Output()
 		return len(out) > 0
 	}
 	if !serves() {

@@ -61,14 +61,13 @@ func (e *Engine) addPodman(ctx context.Context, info *Info, status [][2]string) 
 		}
 	}
 	if !info.Rootless || !told {
-		if own, err := e.libpodInfo(ctx); err == nil {
-			info.Rootless = info.Rootless || own.Host.Security.Rootless
-			for option := range own.Store.GraphOptions {
-				shifting = shifting || strings.HasSuffix(option, ".mount_program") // fuse-overlayfs
-			}
+		own, _ := e.libpodInfo(ctx) // without an answer it says nothing
+		info.Rootless = info.Rootless || own.Host.Security.Rootless
+		for option := range own.Store.GraphOptions {
+			shifting = shifting || strings.HasSuffix(option, ".mount_program") // fuse-overlayfs
 		}
 	}
-	reflinks := info.FileSystem == "btrfs" || info.FileSystem == "xfs" || info.FileSystem == ""
+	reflinks := slices.Contains([]string{"btrfs", "xfs", ""}, info.FileSystem)
 	info.Copies = info.Rootless && info.Driver == "overlay" && !shifting && !reflinks
 }
 

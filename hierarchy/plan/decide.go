@@ -72,10 +72,11 @@ func newShelf(boxes []hierarchy.StoredBox) shelf {
 	s := shelf{map[string]hierarchy.StoredBox{}, map[string]hierarchy.StoredBox{}, map[string][]hierarchy.StoredBox{}}
 	for _, b := range boxes {
 		s.named[b.Name] = b
-		switch of, role, _ := b.Role(); role {
-		case hierarchy.Waiting:
+		of, role, _ := b.Role()
+		if role == hierarchy.Waiting {
 			s.waiting[of] = b
-		case hierarchy.Kept:
+		}
+		if role == hierarchy.Kept {
 			s.kept[of] = append(s.kept[of], b)
 		}
 	}

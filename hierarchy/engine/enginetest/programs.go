@@ -71,19 +71,16 @@ func (p *program) byProgram(ctx context.Context, socket string, args []string) {
 	}
 }
 
-func (p *program) requestsOf(args []string) (all []asked) {
-	each := func(names []string, method, before, after string) []asked {
-		for _, name := range names {
-			all = append(all, asked{method, before + name + after, nil})
-		}
-		return all
+// each asks the same about several names.
+func each(names []string, method, before, after string) (all []asked) {
+	for _, name := range names {
+		all = append(all, asked{method, before + name + after, nil})
 	}
-	var names []string // and not flags
-	for _, arg := range args[min(1, len(args)):] {
-		if !strings.HasPrefix(arg, "-") {
-			names = append(names, arg)
-		}
-	}
+	return all
+}
+
+func (p *program) requestsOf(args []string) []asked {
+	names := slices.DeleteFunc(slices.Clone(args[min(1, len(args)):]), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	switch {
 	case slices.Equal(args, []string{"image", "prune", "-af"}):
 		return []asked{{http.MethodPost, "/enginetest/prune", nil}}

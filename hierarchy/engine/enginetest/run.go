@@ -184,11 +184,12 @@ func find(t tree, args []string) Answer {
 	var roots []string
 	end, pattern, kind := "\n", "*", "f"
 	for i, arg := range args {
+		next := args[min(i+1, len(args)-1)]
 		switch {
-		case arg == "-name" && i+1 < len(args):
-			pattern = args[i+1]
-		case arg == "-type" && i+1 < len(args):
-			kind = args[i+1]
+		case arg == "-name":
+			pattern = next
+		case arg == "-type":
+			kind = next
 		case arg == "-print0":
 			end = "\x00"
 		case strings.HasPrefix(arg, "/") && (i == 0 || args[i-1] != "-name"):
@@ -199,14 +200,20 @@ func find(t tree, args []string) Answer {
 		if !t.exists(root) {
 			a.Err, a.Exit = a.Err+"find: '"+root+"': No such file or directory\n", 1
 		}
-		for _, file := range t.below(root) {
-			isLink := strings.HasPrefix(t.files[file], link)
-			if ok, _ := pathpkg.Match(pattern, pathpkg.Base(file)); ok && (kind == "l") == isLink && kind != "d" {
-				a.Out += file + end
-			}
+		for _, file := range t.matching(root, pattern, kind) {
+			a.Out += file + end
 		}
 	}
 	return a
+}
+
+// matching returns the files below a folder whose names match, and which are
+// links or not.
+func (t tree) matching(root, pattern, kind string) []string {
+	return slices.DeleteFunc(t.below(root), func(file string) bool {
+		ok, _ := pathpkg.Match(pattern, pathpkg.Base(file))
+		return !ok || kind == "d" || (kind == "l") != strings.HasPrefix(t.files[file], link)
+	})
 }
 
 // entering is a command that distrobox runs in a box.

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -132,9 +133,7 @@ func (k *answerKept) send(w http.ResponseWriter) {
 		k.hijack(w)
 		return
 	}
-	for name, values := range k.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), k.header)
 	w.WriteHeader(k.status)
 	_, _ = w.Write(k.body.Bytes())
 }
