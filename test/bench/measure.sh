@@ -293,6 +293,38 @@ first_all() {
 	done
 }
 
+# The price of fuse-overlayfs, by which podman need not copy images: the same in a
+# container of a store of its own.
+files='mkdir /t && cd /t && seq 2000 | split --lines 1 --suffix-length 4 && rm -rf /t'
+read='find /usr/lib /usr/share -type f | head -n 3000 | tr "\n" "\0" | xargs -0 cat > /dev/null'
+programs='seq 100 | xargs -n 1 /bin/true'
+by_fuse() { CONTAINERS_STORAGE_CONF=$work/fuse.conf podman "$@"; }
+native_files() { podman exec --user root bench-store sh -c "$files"; }
+native_read() { podman exec --user root bench-store sh -c "$read"; }
+native_programs() { podman exec --user root bench-store sh -c "$programs"; }
+fuse_files() { by_fuse exec --user root bench-store sh -c "$files"; }
+fuse_read() { by_fuse exec --user root bench-store sh -c "$read"; }
+fuse_programs() { by_fuse exec --user root bench-store sh -c "$programs"; }
+
+fuse_all() {
+	say 'fuse-overlayfs beside native overlay'
+	cat > fuse.conf <<-END
+		[storage]
+		driver = "overlay"
+		graphroot = "$work/fuse"
+		runroot = "$XDG_RUNTIME_DIR/ocisi-bench"
+		[storage.options.overlay]
+		mount_program = "/usr/bin/fuse-overlayfs"
+	END
+	podman save --quiet localhost/debian-dx:bookworm | by_fuse load --quiet > /dev/null
+	podman run --detach --name bench-store --userns keep-id localhost/debian-dx:bookworm sleep infinity > /dev/null
+	by_fuse run --detach --name bench-store --userns keep-id localhost/debian-dx:bookworm sleep infinity > /dev/null
+	race "$builds" native_files fuse_files native_read fuse_read native_programs fuse_programs
+	podman rm --force --time 0 bench-store > /dev/null
+	by_fuse rm --force --time 0 bench-store > /dev/null
+	by_fuse unshare rm -rf "$work/fuse"
+}
+
 table() {
 	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
 	echo '|---|---:|---:|---|---:|---:|---:|---:|'
@@ -306,6 +338,12 @@ table() {
 	row 'rootless podman: nothing changed, beside 500 foreign images' podman_crowded ocisi_podman 'ocisi without them'
 	row "docker: first enter of a box of ocisi's Debian image" docker_ready docker_stock 'of a box of the base that it is built on'
 	row "rootless podman: first enter of a box of ocisi's Debian image" podman_ready podman_stock 'of a box of the base that it is built on'
+	echo
+	echo '| in a container of rootless podman | fuse-overlayfs, ms | fastest | beside it | ms | fastest | ratio | turns |'
+	echo '|---|---:|---:|---|---:|---:|---:|---:|'
+	row '2000 small files, written and removed' fuse_files native_files 'native overlay'
+	row '3000 files, read' fuse_read native_read 'native overlay'
+	row '100 programs, started' fuse_programs native_programs 'native overlay'
 }
 
 main() {
@@ -319,6 +357,7 @@ main() {
 	docker_all
 	podman_all
 	first_all
+	fuse_all
 	table
 }
 
