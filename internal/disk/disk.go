@@ -4,10 +4,12 @@ package disk
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 )
 
 // Disk writes files. The zero Disk is ready for use.
@@ -54,8 +56,9 @@ func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() err
 	if err := d.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.ocisi-%d", filepath.Base(path), os.Getpid()))
+	temp := tempOf(path) + strconv.Itoa(os.Getpid())
 	_ = os.Remove(temp) // of an earlier process with our number
+	clearAside(path)
 	defer func() { _ = os.Remove(temp) }()
 	if err := d.do(Create, temp, func() error { return create(temp, path, data, mode) }); err != nil {
 		return err
@@ -66,6 +69,26 @@ func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() err
 		}
 	}
 	return d.do(Rename, path, func() error { return rename(temp, path) })
+}
+
+// tempOf is what a file is called until it is complete, but for the number of
+// the process.
+func tempOf(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".ocisi-")
+}
+
+// clearAside removes what processes that were killed while they wrote a file left
+// beside it.
+func clearAside(path string) {
+	prefix := tempOf(path)
+	beside, _ := os.ReadDir(filepath.Dir(path)) // as far as it can be read
+	for _, f := range beside {
+		number, ok := strings.CutPrefix(filepath.Join(filepath.Dir(path), f.Name()), prefix)
+		pid, err := strconv.Atoi(number)
+		if ok && err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			_ = os.Remove(prefix + number)
+		}
+	}
 }
 
 // create writes the file that is to become path.
@@ -110,6 +133,7 @@ func (d Disk) MkdirAll(path string, mode fs.FileMode) error {
 
 // Remove removes a file. One that is not there is fine.
 func (d Disk) Remove(path string) error {
+	clearAside(path)
 	return d.do(Remove, path, func() error {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 			return err
