@@ -28,12 +28,39 @@ func (e *Engine) buildKit(ctx context.Context) (*bkclient.Client, error) {
 	var err error
 	e.kit, err = bkclient.New(ctx, "",
 		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return e.api.DialHijack(ctx, "/grpc", "h2c", nil)
+			return e.dialHijack(ctx, "/grpc", "h2c", nil)
 		}),
 		bkclient.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
-			return e.api.DialHijack(ctx, "/session", proto, meta)
+			return e.dialHijack(ctx, "/session", proto, meta)
 		}))
 	return e.kit, err
+}
+
+// dialHijack is the client's DialHijack with an end: that one waits for ever for
+// a daemon that takes the request and does not answer, whatever its context.
+func (e *Engine) dialHijack(ctx context.Context, path, proto string, meta map[string][]string) (net.Conn, error) {
+	ctx, cancel := e.ask(ctx)
+	defer cancel()
+	type answer struct {
+		conn net.Conn
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		conn, err := e.api.DialHijack(ctx, path, proto, meta)
+		answers <- answer{conn, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.conn, a.err
+	case <-ctx.Done():
+		go func() {
+			if a := <-answers; a.err == nil {
+				_ = a.conn.Close() // nobody waits for it any more
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
 }
 
 func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit func(hierarchy.Progress)) (string, error) {
