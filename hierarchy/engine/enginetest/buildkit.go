@@ -37,6 +37,8 @@ type buildKit struct {
 	mu   sync.Mutex
 	jobs map[string]*job
 	open []net.Conn // all that were hijacked
+
+	ended chan struct{} // the server was closed
 }
 
 // job is one solve; whoever comes first, Solve or Status, makes it.
@@ -53,15 +55,26 @@ func (a *api) addBuildKit() error {
 	a.kit = &buildKit{store: a.store, watch: a.watch, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
 	srv := grpc.NewServer()
 	control.RegisterControlServer(srv, a.kit)
-	go func() { _ = srv.Serve(hijacked{a.kit.conns}) }()
+	a.kit.ended = make(chan struct{})
+	go func() { _ = srv.Serve(hijacked{a.kit.conns, a.kit.ended}) }()
 	return nil
 }
 
 // hijacked is a listener of connections that were HTTP before.
-type hijacked struct{ conns chan net.Conn }
+type hijacked struct {
+	conns chan net.Conn
+	ended chan struct{} // closed with the server
+}
 
 // Accept implements net.Listener.
-func (h hijacked) Accept() (net.Conn, error) { return <-h.conns, nil }
+func (h hijacked) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.conns:
+		return conn, nil
+	case <-h.ended:
+		return nil, net.ErrClosed
+	}
+}
 
 // Close implements net.Listener.
 func (h hijacked) Close() error { return nil }
@@ -88,7 +101,11 @@ func (k *buildKit) serveGRPC(w http.ResponseWriter, _ *http.Request) {
 	k.mu.Lock()
 	k.open = append(k.open, conn)
 	k.mu.Unlock()
-	k.conns <- read{conn, buf.Reader}
+	select {
+	case k.conns <- read{conn, buf.Reader}:
+	case <-k.ended:
+		_ = conn.Close()
+	}
 }
 
 func (k *buildKit) serveSession(w http.ResponseWriter, r *http.Request) {

@@ -192,7 +192,12 @@ func (s *Server) serve(h *api) error {
 	s.mu.Lock()
 	s.servers[st.name] = srv
 	s.mu.Unlock()
-	s.serving.Go(func() { _ = srv.Serve(l) })
+	s.serving.Go(func() {
+		_ = srv.Serve(l)
+		if h.kit != nil {
+			close(h.kit.ended)
+		}
+	})
 	return nil
 }
 
