@@ -27,13 +27,13 @@ func TestMain(m *testing.M) {
 
 // asAl is ocisi for the user al, whoever runs the tests, with a terminal when
 // the script says so (input then comes from the script's stdin), and as much
-// later as it says.
+// later as it says. TEST_MYSELF makes it for whoever runs it after all, which is
+// for test/e2e, and TEST_FATE is for the tests of faults.
 func asAl() {
-	env := cli.System()
-	env.User, env.UID, env.GID = "al", 1000, 1000
-	env.CPUs = 2
-	env.Version = "v0.0.0-test"
-	env.Files = withIDs{env.Files}
+	env := al(cli.System())
+	if os.Getenv("TEST_MYSELF") != "" {
+		env = cli.System()
+	}
 	env.Terminal = os.Getenv("TEST_TERMINAL") != ""
 	if os.Getenv("TEST_ROOT") != "" {
 		env.UID = 0
@@ -41,7 +41,19 @@ func asAl() {
 	if later, err := time.ParseDuration(os.Getenv("TEST_LATER")); err == nil {
 		env.Now = func() time.Time { return time.Now().Add(later) }
 	}
+	if text := os.Getenv("TEST_FATE"); text != "" {
+		env = underFate(env, text)
+	}
 	os.Exit(run(env))
+}
+
+// al makes it his.
+func al(env cli.Env) cli.Env {
+	env.User, env.UID, env.GID = "al", 1000, 1000
+	env.CPUs = 2
+	env.Version = "v0.0.0-test"
+	env.Files = withIDs{env.Files}
+	return env
 }
 
 // withIDs is the file system with ids for al's containers.

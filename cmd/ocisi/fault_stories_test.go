@@ -1,0 +1,180 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+// story is a command, and a world in which it has something to do.
+type story struct {
+	verb  string
+	args  []string
+	goes  []string // boxes that it removes
+	begin func(t *testing.T, w *world, registry *loopback)
+}
+
+// again is the command of the next run.
+func (s story) again() []string { return s.args }
+
+func stories() []story {
+	return []story{
+		{verb: "setup", args: []string{"setup", "--yes"}, begin: fresh},
+		{verb: "process", args: []string{"process"}, begin: edited},
+		{verb: "recreate", args: []string{"recreate"}, begin: moved},
+		{verb: "clean", args: []string{"clean", "--yes"}, goes: []string{"deb-dx", "deb-dx.ocisi-1", "go-dx.ocisi-1"}, begin: disabled},
+		{verb: "rollback", args: []string{"rollback", "--yes"}, begin: replaced},
+	}
+}
+
+// belongings are files of the user that are none of ocisi's business.
+func belongings() map[string]string {
+	return map[string]string{
+		".bashrc":                                "alias ll='ls -l'\n",
+		"project/main.go":                        "package main\n",
+		".local/bin/mine":                        "#!/bin/sh\necho mine\n",
+		".local/bin/gofmt-of-mine":               "#!/bin/sh\n# distrobox_binary\n# name: mine\nexec distrobox-enter -n mine -- gofmt\n",
+		".local/share/applications/mine.desktop": "[Desktop Entry]\nName=Mine\n",
+	}
+}
+
+const config = `
+- {name: go-dx, path: img, enabled: true, box: {exported_bins: [/usr/bin/gofmtMORE]}}
+- {name: go, path: img, enabled: true}
+- {name: deb, path: img, manager: podman, enabled: true}
+- {name: deb-dx, path: img, manager: podman, enabled: ENABLED}
+`
+
+// configOf is a config whose second box is wanted or not, and whose first exports
+// more.
+func configOf(enabled, more string) string {
+	return strings.NewReplacer("ENABLED", enabled, "MORE", more).Replace(config)
+}
+
+// sources are a config with one box on each engine, and one in another config.
+func sources(registry *loopback) map[string]string {
+	return map[string]string{
+		".config/ocisi/ocisi.yaml":             configOf("true", ""),
+		".config/ocisi/img/Containerfile.go":   "FROM " + registry.host + "/x/base:1\nRUN install go\n",
+		".config/ocisi/img/Containerfile.deb":  "FROM " + registry.host + "/x/base:1\nRUN install deb\n",
+		".config/ocisi/img/Containerfile.rust": "FROM ghcr.io/x/foreign:1\nRUN install rust\n",
+		".config/ocisi/img/Containerfile.img-dx": "ARG IMG\nARG TAG\nFROM ${IMG}:${TAG}\nARG USER\nARG UID\nARG GID\n" +
+			"RUN useradd $USER\n",
+		"other.yaml": "- {name: rust, path: .config/ocisi/img, enabled: true}\n- {name: rust-dx, path: .config/ocisi/img, enabled: true}\n",
+	}
+}
+
+// stock is what an engine has that ocisi did not make: its bases, somebody's
+// database, a distrobox made by hand.
+func stock(registry *loopback) enginetest.State {
+	base := func(digest string, layer string) enginetest.Image {
+		return enginetest.Image{
+			Refs: []string{registry.host + "/x/base:1"}, Digests: []string{registry.host + "/x/base@" + digest},
+			Layers: []enginetest.Layer{{DiffID: "sha256:" + layer, Size: 1_000_000}},
+		}
+	}
+	foreign := enginetest.Image{Refs: []string{"ghcr.io/x/foreign:1"}, Layers: []enginetest.Layer{{DiffID: "sha256:cc", Size: 1_000_000}}}
+	return enginetest.State{
+		Images: []enginetest.Image{base(registry.digests[0], "aa"), foreign},
+		Containers: []enginetest.Container{
+			{Name: "db", Image: "ghcr.io/x/foreign:1", State: "running"},
+			{Name: "mine", Image: "ghcr.io/x/foreign:1", State: "exited", Labels: map[string]string{"manager": "distrobox"}},
+		},
+		Registry: []enginetest.Image{base(registry.digests[1], "bb")},
+	}
+}
+
+// stocked has engines with these.
+func (w *world) stocked(t *testing.T, docker, podman enginetest.State) {
+	t.Helper()
+	for name, state := range map[string]enginetest.State{"docker": docker, "podman": podman} {
+		text, err := json.Marshal(state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, name+".json"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.server.Close()
+	w.open(t)
+}
+
+// must runs an ocisi that ends well.
+func (w *world) must(t *testing.T, args ...string) {
+	t.Helper()
+	if r := w.run(fate{}, args...); r.status != 0 {
+		t.Fatalf("ocisi %s: status %d\n%s", strings.Join(args, " "), r.status, r.out)
+	}
+}
+
+// processed is a world in which all is done.
+func processed(t *testing.T, w *world, registry *loopback) {
+	t.Helper()
+	w.stocked(t, stock(registry), stock(registry))
+	w.write(t, belongings())
+	w.write(t, sources(registry))
+	w.must(t, "-f", "other.yaml", "process")
+	w.must(t, "process")
+}
+
+// edited is one in which the user has changed what both boxes are made from.
+func edited(t *testing.T, w *world, registry *loopback) {
+	processed(t, w, registry)
+	changed := sources(registry)
+	for _, name := range []string{"go", "deb"} {
+		name = ".config/ocisi/img/Containerfile." + name
+		w.write(t, map[string]string{name: changed[name] + "RUN install more\n"})
+	}
+	w.write(t, map[string]string{".config/ocisi/ocisi.yaml": configOf("true", ", /usr/bin/gopls")})
+}
+
+// moved is one in which the base has a newer version.
+func moved(t *testing.T, w *world, registry *loopback) {
+	processed(t, w, registry)
+	if err := registry.push(1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replaced is one in which there is something to go back to.
+func replaced(t *testing.T, w *world, registry *loopback) {
+	edited(t, w, registry)
+	w.must(t, "process")
+}
+
+// disabled is one in which a box is not wanted any more, nor are older images.
+func disabled(t *testing.T, w *world, registry *loopback) {
+	edited(t, w, registry)
+	w.must(t, "process", "--skip-clean")
+	w.write(t, map[string]string{".config/ocisi/ocisi.yaml": configOf("false", ", /usr/bin/gopls")})
+}
+
+// fresh is one in which there is no ocisi yet.
+func fresh(t *testing.T, w *world, registry *loopback) {
+	docker, podman := stock(registry), stock(registry)
+	docker.Registry = []enginetest.Image{{Refs: []string{"ghcr.io/ublue-os/fedora-toolbox:latest"}, Layers: []enginetest.Layer{{DiffID: "sha256:dd", Size: 1_000_000}}}}
+	podman.Registry = []enginetest.Image{{Refs: []string{"ghcr.io/ublue-os/debian-toolbox:latest"}, Layers: []enginetest.Layer{{DiffID: "sha256:ee", Size: 1_000_000}}}}
+	w.stocked(t, docker, podman)
+	w.write(t, belongings())
+	w.write(t, map[string]string{".config/ocisi/debian/Containerfile.debian": "# mine\nFROM ghcr.io/ublue-os/debian-toolbox:latest\nRUN mine\n"})
+}
+
+// harmless tells the failures that a run gets over; it has done its work then,
+// which is checked. What it only asks may fail, too, as long as that is so.
+func harmless(f fate) bool {
+	_, request, _ := strings.Cut(f.At.Op, " ")
+	switch {
+	case strings.HasPrefix(request, "DELETE /images/"):
+		return true // of what is superseded: it costs room, and clean finds it
+	case strings.HasSuffix(request, "/kill"):
+		return true // before a removal, which does it, too
+	case strings.HasSuffix(request, "/rename") && f.At.When == after:
+		return true // ocisi looks whether it was done
+	}
+	return false
+}

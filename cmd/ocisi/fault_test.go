@@ -1,0 +1,276 @@
+package main
+
+import (
+	"golang.org/x/sync/errgroup"
+	"runtime"
+
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// shortPatience is how long a run under a fate waits for an answer.
+const shortPatience = 400 * time.Millisecond
+
+// TestFaults has everything go wrong, one thing at a time: each story's command
+// is killed, refused, cut off or left without an answer at each of its moments.
+// What must hold then is said at suffering.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	root, err := os.MkdirTemp("", "of") // the paths of sockets must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	var worlds atomic.Int64
+	next := func() string { return filepath.Join(root, fmt.Sprintf("fw%05d", worlds.Add(1))) }
+	for _, s := range stories() {
+		t.Run(s.verb, func(t *testing.T) {
+			t.Parallel()
+			registry, err := startRegistry()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(registry.server.Close)
+			f := &suffering{story: s, next: next, golden: newWorld(t, next(), nil)}
+			t.Cleanup(f.golden.close)
+			s.begin(t, f.golden, registry)
+			f.golden.takeDown()
+			f.all(t)
+		})
+	}
+}
+
+// suffering is a story whose command is hurt.
+//
+// Whatever befalls it: nothing changes that ocisi did not make, and no file of
+// the user's. Each box is there, under its name, aside or as a generation. The
+// same command, run again, ends well; then every box enters under its own name,
+// nothing is left to do, nothing is left over, and the home is as if nothing had
+// been.
+type suffering struct {
+	story
+	next    func() string // folder of a new world
+	golden  *world
+	users   []string            // files that nobody may change
+	ends    []map[string]string // the home as it may be in the end: of a rollback and of its second
+	moments []moment
+
+	settling sync.Map // fingerprints of worlds from which the next run was seen to end well
+}
+
+// all tells the story once undisturbed and then once for each mishap.
+func (s *suffering) all(t *testing.T) {
+	s.undisturbed(t)
+	var busy, waiting errgroup.Group
+	busy.SetLimit(2 * runtime.GOMAXPROCS(0))
+	waiting.SetLimit(16)
+	count := map[mishap]int{}
+	for i, m := range s.moments {
+		for _, mishap := range s.mishaps(i) {
+			count[mishap]++
+			group := &busy
+			if mishap == silent {
+				group = &waiting
+			}
+			f := fate{Mishap: mishap, At: m, Patience: shortPatience, Delay: time.Duration(i%16) * time.Millisecond}
+			group.Go(func() error {
+				t.Run(fmt.Sprintf("%s/%s", mishap, m), func(t *testing.T) { s.suffer(t, f) })
+				return nil
+			})
+		}
+	}
+	_, _ = busy.Wait(), waiting.Wait()
+	t.Logf("%s: %d moments: %v", s.verb, len(s.moments), count)
+}
+
+// mishaps are what befalls at a moment: each is one to be killed at, and fails
+// in one way, the next in another, or with OCISI_FAULTS=all in all ways.
+func (s *suffering) mishaps(i int) (all []mishap) {
+	m := s.moments[i]
+	if m.When == during {
+		return []mishap{killed, orphaned}
+	}
+	if m.When == after || i == 0 || s.moments[i-1].When != after { // else nothing has happened since
+		all = append(all, killed)
+	}
+	failures := []mishap{refused}
+	switch {
+	case strings.HasPrefix(m.Op, "exec "):
+		failures = []mishap{refused, silent}
+	case m.reads() && m.When == after: // that there is no answer was seen before
+		return all
+	case strings.HasPrefix(m.Op, "docker "), strings.HasPrefix(m.Op, "podman "):
+		failures = []mishap{refused, cut, silent}
+	}
+	if os.Getenv("OCISI_FAULTS") != "all" {
+		failures = failures[i%len(failures):][:1]
+	}
+	return append(all, failures...)
+}
+
+// reads reports whether what is done at a moment changes nothing.
+func (m moment) reads() bool {
+	_, op, _ := strings.Cut(m.Op, " ")
+	return op == "distrobox version" || strings.HasPrefix(op, "GET ") || strings.HasPrefix(op, "HEAD ") || op == "Info" || op == "ListWorkers"
+}
+
+// undisturbed finds out what the moments are, and how things are in the end.
+func (s *suffering) undisturbed(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, s.next(), s.golden)
+	defer w.close()
+	for path, text := range w.files {
+		if !strings.HasPrefix(path, ".local/state/ocisi") && !strings.Contains(text, "# ocisi: ") {
+			s.users = append(s.users, path)
+		}
+	}
+	slices.Sort(s.users)
+	r := w.process(fate{Patience: 30 * time.Second}, s.args...)
+	if r.status != 0 {
+		t.Fatalf("undisturbed: status %d\n%s", r.status, r.out)
+	}
+	var err error
+	if s.moments, _, err = readTrace(filepath.Join(w.dir, "trace")); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := w.untouched(s.users); wrong != nil {
+		t.Fatalf("undisturbed: %s", strings.Join(wrong, "\n"))
+	}
+	first := w.anonymousTree()
+	s.settled(t, w)
+	if t.Failed() {
+		t.FailNow()
+	}
+	s.ends = []map[string]string{first, w.anonymousTree()}
+}
+
+// suffer tells the story with a mishap.
+func (s *suffering) suffer(t *testing.T, f fate) {
+	for range 3 {
+		if s.suffered(t, f) || t.Failed() {
+			return
+		}
+	}
+	t.Errorf("the run never came there")
+}
+
+// suffered reports whether the run came to its moment: what the engines are asked
+// at the same time is not always in the same order.
+func (s *suffering) suffered(t *testing.T, f fate) bool {
+	w := newWorld(t, s.next(), s.golden)
+	defer w.close()
+	run, kill := w.run, f.Mishap == killed || f.Mishap == orphaned
+	if kill {
+		run = w.process
+	}
+	r := run(f, s.args...)
+	_, hurt, err := readTrace(filepath.Join(w.dir, "trace"))
+	if err != nil || !hurt {
+		return false
+	}
+	switch {
+	case kill && r.status != -1:
+		t.Errorf("it was not killed: status %d", r.status)
+	case r.status == 0 && !f.At.reads() && !harmless(f):
+		t.Errorf("the run does not tell: status 0")
+	}
+	for _, wrong := range append(w.untouched(s.users), s.lost(w)...) {
+		t.Errorf("after it: %s", wrong)
+	}
+	if r.status == 0 {
+		s.done(t, w)
+	}
+	// What comes next depends on nothing but what there is now.
+	now := w.fingerprint()
+	if _, known := s.settling.Load(now); !known {
+		s.settled(t, w)
+	}
+	if t.Failed() {
+		t.Logf("the hurt run, status %d:\n%s", r.status, r.out)
+		return true
+	}
+	s.settling.Store(now, true)
+	return true
+}
+
+// lost returns the boxes that are nowhere any more, under whatever name.
+func (s *suffering) lost(w *world) (wrong []string) {
+	ids := map[string]bool{}
+	for _, c := range w.now() {
+		ids[c.ID] = true
+	}
+	for p, c := range w.start0() {
+		if own(c) && !ids[c.ID] && !slices.Contains(s.goes, p.name) {
+			wrong = append(wrong, fmt.Sprintf("box %v is lost", p))
+		}
+	}
+	return wrong
+}
+
+// settled runs the command again, and checks that all is well then.
+func (s *suffering) settled(t *testing.T, w *world) {
+	t.Helper()
+	if r := w.run(fate{}, s.again()...); r.status != 0 {
+		t.Errorf("the next run: status %d\n%s", r.status, r.out)
+	}
+	s.done(t, w)
+}
+
+// done checks that all is well.
+func (s *suffering) done(t *testing.T, w *world) {
+	t.Helper()
+	if r := w.run(fate{}, "plan", "--detailed-exitcode"); r.status != 0 {
+		t.Errorf("plan: status %d\n%s", r.status, r.out)
+	}
+	now := w.now()
+	for p, c := range now {
+		if strings.Contains(p.name, ".ocisi-old") || strings.Contains(p.name, ".ocisi-back-") {
+			t.Errorf("left: %v", p)
+		}
+		if own(c) && !strings.Contains(p.name, ".ocisi-") {
+			if err := w.enter(p); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for p, c := range w.start0() {
+		if _, ok := now[p]; !ok && own(c) && !strings.Contains(p.name, ".ocisi-") && !slices.Contains(s.goes, p.name) {
+			t.Errorf("box %v is gone", p)
+		}
+	}
+	for _, wrong := range append(w.untouched(s.users), s.lost(w)...) {
+		t.Errorf("in the end: %s", wrong)
+	}
+	s.sameHome(t, w)
+}
+
+// sameHome compares the home with those of the undisturbed story.
+func (s *suffering) sameHome(t *testing.T, w *world) {
+	t.Helper()
+	home := w.anonymousTree()
+	if len(s.ends) == 0 || slices.ContainsFunc(s.ends, func(end map[string]string) bool { return maps.Equal(home, end) }) {
+		return
+	}
+	end := s.ends[0]
+	for _, path := range slices.Sorted(maps.Keys(home)) {
+		switch want, ok := end[path]; {
+		case !ok:
+			t.Errorf("file %s is left", path)
+		case want != home[path]:
+			t.Errorf("file %s is\n%s\nnot\n%s", path, home[path], want)
+		}
+	}
+	for path := range end {
+		if _, ok := home[path]; !ok {
+			t.Errorf("file %s is missing", path)
+		}
+	}
+}

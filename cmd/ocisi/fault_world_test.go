@@ -1,0 +1,313 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+// world is a user's home with two engines. All worlds of one story begin alike:
+// they are copies of one, in which only the name of the folder differs.
+type world struct {
+	dir    string
+	server *enginetest.Server
+	files  map[string]string // the home's, at the start: what they hold
+	docker enginetest.State  // at the start
+	podman enginetest.State
+}
+
+// newWorld makes an empty one, or a copy.
+func newWorld(t *testing.T, dir string, of *world) *world {
+	t.Helper()
+	w := &world{dir: dir}
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(os.MkdirAll(filepath.Join(dir, "tmp"), 0o755))
+	check(os.MkdirAll(w.home(), 0o755))
+	if of != nil {
+		rename := strings.NewReplacer(filepath.Base(of.dir), filepath.Base(dir))
+		for path, text := range of.files {
+			file := filepath.Join(w.home(), path)
+			check(os.MkdirAll(filepath.Dir(file), 0o755))
+			mode := fs.FileMode(0o644)
+			if strings.HasPrefix(text, "#!") {
+				mode = 0o755
+			}
+			check(os.WriteFile(file, []byte(rename.Replace(text)), mode))
+		}
+		for name, state := range map[string]enginetest.State{"docker": of.docker, "podman": of.podman} {
+			text, err := json.Marshal(state)
+			check(err)
+			check(os.WriteFile(filepath.Join(dir, name+".json"), []byte(rename.Replace(string(text))), 0o644))
+		}
+	}
+	w.open(t)
+	return w
+}
+
+// open starts the engines with what their files hold, and takes down what there is.
+func (w *world) open(t *testing.T) {
+	t.Helper()
+	var err error
+	if w.server, err = enginetest.Start(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	w.takeDown()
+}
+
+// takeDown makes what there is now the start.
+func (w *world) takeDown() {
+	w.files, w.docker, w.podman = w.tree(), w.server.Docker(), w.server.Podman()
+}
+
+func (w *world) close() {
+	w.server.Close()
+	_ = os.RemoveAll(w.dir)
+}
+
+func (w *world) home() string { return filepath.Join(w.dir, "home") }
+
+// write writes files of the home.
+func (w *world) write(t *testing.T, files map[string]string) {
+	t.Helper()
+	for path, text := range files {
+		path = filepath.Join(w.home(), path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o755
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tree returns the files of the home by path, without what ocisi remembers for
+// itself: logs, its lock.
+func (w *world) tree() map[string]string {
+	files := map[string]string{}
+	_ = filepath.WalkDir(w.home(), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, _ := filepath.Rel(w.home(), path)
+		if strings.HasPrefix(name, ".local/state/ocisi/logs/") || name == ".local/state/ocisi/lock" {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		files[name] = string(data)
+		return err
+	})
+	return files
+}
+
+// anonymous takes a world's folder out of a text.
+func (w *world) anonymous(text string) string {
+	return strings.ReplaceAll(text, filepath.Base(w.dir), "WORLD")
+}
+
+// anonymousTree is the tree without the world's folder in it.
+func (w *world) anonymousTree() map[string]string {
+	files := w.tree()
+	for path, text := range files {
+		files[path] = w.anonymous(text)
+	}
+	return files
+}
+
+// ran is what came of a program.
+type ran struct {
+	status int // -1: killed
+	out    string
+}
+
+// environment is that of the user's programs.
+func (w *world) environment(more ...string) []string {
+	env := append(w.server.Env(),
+		"PATH="+os.Getenv("PATH"), "HOME="+w.home(), "USER=al", "SHELL=/bin/bash", "TMPDIR="+filepath.Join(w.dir, "tmp"),
+		"CONTAINER_HOST="+w.server.PodmanHost(), "GORACE=atexit_sleep_ms=0", "OCISI_JOBS=1",
+	)
+	return append(env, more...)
+}
+
+// complete fills in what depends on the world.
+func (w *world) complete(f fate) fate {
+	f.Short, f.Trace = w.home(), filepath.Join(w.dir, "trace")
+	return f
+}
+
+// process runs ocisi in a process of its own, until it is killed.
+func (w *world) process(f fate, args ...string) ran {
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	text, err := json.Marshal(w.complete(f))
+	if err != nil {
+		return ran{-2, err.Error()}
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "ocisi", args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = w.home(), &out, &out
+	cmd.WaitDelay = 50 * time.Millisecond // for what goes on, with our pipes, when it was killed
+	cmd.Env = w.environment("TEST_FATE=" + string(text))
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		return ran{-2, err.Error()}
+	}
+	return ran{cmd.ProcessState.ExitCode(), out.String()}
+}
+
+// run runs ocisi within this process. One that waits for much longer than its
+// patience is told to end, as by Ctrl-C.
+func (w *world) run(f fate, args ...string) ran {
+	var out bytes.Buffer
+	env := al(cli.System())
+	env.Stdin, env.Stdout, env.Stderr, env.Terminal, env.Colour = nil, &out, &out, false, false
+	env.Dir, env.Home = w.home(), w.home()
+	env.ConfigDir, env.StateDir, env.DataHome = w.home()+"/.config/ocisi", w.home()+"/.local/state/ocisi", w.home()+"/.local/share"
+	vars := w.environment()
+	env.Runner = player{vars}
+	env.Getenv = func(name string) string {
+		for _, v := range vars {
+			if value, ok := strings.CutPrefix(v, name+"="); ok {
+				return value
+			}
+		}
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	if f.Patience != 0 {
+		var c *course
+		var err error
+		if env, c, err = w.complete(f).follow(env); err != nil {
+			return ran{-2, err.Error()}
+		}
+		defer c.close()
+		if f.Mishap == silent {
+			defer time.AfterFunc(10*f.Patience, cancel).Stop()
+		}
+	}
+	status := cli.Main(ctx, env, args)
+	return ran{status, out.String()}
+}
+
+// place is a container with its manager.
+type place struct{ manager, name string }
+
+// containers returns the containers of both engines.
+func containers(docker, podman enginetest.State) map[place]enginetest.Container {
+	all := map[place]enginetest.Container{}
+	for _, c := range docker.Containers {
+		all[place{"docker", c.Name}] = c
+	}
+	for _, c := range podman.Containers {
+		all[place{"podman", c.Name}] = c
+	}
+	return all
+}
+
+func (w *world) now() map[place]enginetest.Container {
+	return containers(w.server.Docker(), w.server.Podman())
+}
+
+func (w *world) start0() map[place]enginetest.Container { return containers(w.docker, w.podman) }
+
+// own reports whether a container is one of ocisi's.
+func own(c enginetest.Container) bool { return c.Labels["ocisi.box"] != "" }
+
+// enter enters a box.
+func (w *world) enter(p place) error {
+	var out bytes.Buffer
+	env := w.environment("DBX_CONTAINER_MANAGER="+p.manager, "DBX_NON_INTERACTIVE=1")
+	if status := enginetest.Play(context.Background(), "distrobox", []string{"enter", "--name", p.name, "--no-tty", "--", "true"}, env, &out, &out); status != 0 {
+		return fmt.Errorf("entering %s of %s: status %d: %s", p.name, p.manager, status, &out)
+	}
+	return nil
+}
+
+// untouched returns what is no longer as it was of what nobody may change:
+// files of the user, images and containers that ocisi did not make.
+func (w *world) untouched(users []string) (wrong []string) {
+	files := w.tree()
+	for _, name := range users {
+		if files[name] != w.files[name] {
+			wrong = append(wrong, fmt.Sprintf("file %s: %q, was %q", name, files[name], w.files[name]))
+		}
+	}
+	now := w.now()
+	for p, c := range w.start0() {
+		if own(c) {
+			continue
+		}
+		if fmt.Sprintf("%+v", now[p]) != fmt.Sprintf("%+v", c) {
+			wrong = append(wrong, fmt.Sprintf("container %v: %+v, was %+v", p, now[p], c))
+		}
+	}
+	for manager, states := range map[string][2]enginetest.State{"docker": {w.docker, w.server.Docker()}, "podman": {w.podman, w.server.Podman()}} {
+		for _, im := range states[0].Images {
+			if im.Labels["ocisi.image"] != "" {
+				continue
+			}
+			i := slices.IndexFunc(states[1].Images, func(other enginetest.Image) bool { return other.ID == im.ID })
+			if i < 0 {
+				wrong = append(wrong, fmt.Sprintf("image %v of %s is gone", im.Refs, manager))
+			}
+		}
+	}
+	return wrong
+}
+
+// fingerprint is the same for worlds that differ only in their names, in made-up
+// IDs and in the time of day.
+func (w *world) fingerprint() string {
+	text, err := json.Marshal([]any{w.server.Docker(), w.server.Podman(), w.tree()})
+	if err != nil {
+		return w.dir
+	}
+	plain := clock.ReplaceAllString(w.anonymous(string(text)), "TIME")
+	var out strings.Builder
+	names := map[string]int{}
+	for from := 0; from < len(plain); {
+		to := from
+		for to < len(plain) && hexDigit(plain[to]) {
+			to++
+		}
+		switch word := plain[from:to]; {
+		case len(word) == 64:
+			if names[word] == 0 {
+				names[word] = len(names) + 1
+			}
+			fmt.Fprint(&out, "ID", names[word])
+		case word != "":
+			out.WriteString(word)
+		default:
+			to++
+			out.WriteString(plain[from:to])
+		}
+		from = to
+	}
+	return out.String()
+}
+
+func hexDigit(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' }
+
+var clock = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}(?::|%3A)[0-9]{2}(?::|%3A)[0-9]{2}Z`)
