@@ -10,7 +10,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// An Insider is what Drift asks of an engine.
+// An Insider is what Drift and Differences ask of an engine.
 type Insider interface {
 	// Written returns how many bytes a container has in its own layer.
 	Written(ctx context.Context, name string) (int64, error)
@@ -26,13 +26,23 @@ type Insider interface {
 const untouched = 200_000
 
 // Drift returns what a box holds that its image does not: bytes, and packages
-// that were installed after it was made, but for those that its spec names. It
-// also returns the paths that differ, without what distrobox changes in every
-// box; none when there is not enough for a package.
-func Drift(ctx context.Context, eng Insider, b hierarchy.StoredBox, named []string) (hierarchy.Drift, []hierarchy.Change, error) {
+// that were installed after it was made, but for those that its spec names. A box
+// that has written too little for a package is not asked for them.
+func Drift(ctx context.Context, eng Insider, b hierarchy.StoredBox, named []string) (hierarchy.Drift, error) {
+	written, err := eng.Written(ctx, b.Name)
+	if err != nil || written < untouched {
+		return hierarchy.Drift{Bytes: written}, err
+	}
+	d, _, err := Differences(ctx, eng, b, named)
+	return d, err
+}
+
+// Differences returns the same of any box, and the paths that differ, without
+// what distrobox changes in every box.
+func Differences(ctx context.Context, eng Insider, b hierarchy.StoredBox, named []string) (hierarchy.Drift, []hierarchy.Change, error) {
 	written, err := eng.Written(ctx, b.Name)
 	d := hierarchy.Drift{Bytes: written}
-	if err != nil || written < untouched {
+	if err != nil {
 		return d, nil, err
 	}
 	all, err := eng.Changes(ctx, b.Name)

@@ -39,7 +39,7 @@ func (w *written) Exec(_ context.Context, name string, argv ...string) (string, 
 	return w.rpms, nil
 }
 
-func TestDrift(t *testing.T) {
+func TestDifferences(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		box     hierarchy.StoredBox
@@ -48,7 +48,7 @@ func TestDrift(t *testing.T) {
 		want    string // packages, hidden
 		changes string
 	}{
-		{"a new box is not looked at", hierarchy.StoredBox{}, written{bytes: 22_000, changes: "A /x"}, nil, "[] false", ""},
+		{"one small file", hierarchy.StoredBox{}, written{bytes: 22_000, changes: "A /x"}, nil, "[] false", "A /x\n"},
 		{"deb", hierarchy.StoredBox{}, written{bytes: 1 << 20, changes: `C /var
 			C /var/lib
 			C /var/lib/dpkg
@@ -72,7 +72,7 @@ func TestDrift(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.box.Name = "b"
-			d, changes, err := Drift(t.Context(), &c.written, c.box, c.named)
+			d, changes, err := Differences(t.Context(), &c.written, c.box, c.named)
 			if got := fmt.Sprint(d.Packages, d.Hidden); err != nil || got != c.want || d.Bytes != c.written.bytes {
 				t.Errorf("%s, %d bytes, %v; want %s", got, d.Bytes, err, c.want)
 			}
@@ -87,6 +87,16 @@ func TestDrift(t *testing.T) {
 	}
 }
 
+func TestDrift(t *testing.T) {
+	for bytes, want := range map[int64]string{22_000: "[] []", 1 << 20: "[cowsay] [changes b]"} {
+		w := &written{bytes: bytes, changes: "A /var/lib/dpkg/info/cowsay.list"}
+		d, err := Drift(t.Context(), w, hierarchy.StoredBox{Name: "b"}, nil)
+		if got := fmt.Sprint(d.Packages, w.asked); err != nil || d.Bytes != bytes || got != want {
+			t.Errorf("%d bytes: %s, %d, %v; want %s", bytes, got, d.Bytes, err, want)
+		}
+	}
+}
+
 // What distrobox does to every box is not shown: the lists of new boxes of
 // docker 28.5 and podman 5.8, distrobox 1.8.2.5.
 func TestNewBoxShowsNothing(t *testing.T) {
@@ -96,7 +106,7 @@ func TestNewBoxShowsNothing(t *testing.T) {
 	}
 	kinds := strings.NewReplacer("\n0 ", "\nC ", "\n1 ", "\nA ", "\n2 ", "\nD ")
 	w := &written{bytes: 1 << 20, changes: kinds.Replace("\n" + string(data))[1:]}
-	_, changes, err := Drift(t.Context(), w, hierarchy.StoredBox{Name: "b"}, nil)
+	_, changes, err := Differences(t.Context(), w, hierarchy.StoredBox{Name: "b"}, nil)
 	if err != nil || len(changes) != 0 || strings.Count(w.changes, "A /") < 40 {
 		t.Errorf("%v, %v of\n%s", changes, err, w.changes)
 	}

@@ -49,7 +49,7 @@ func (s *session) describeBox(ctx context.Context, st *plan.Step, b hierarchy.St
 	if st.Action == plan.RollBack {
 		return nil // nothing is lost
 	}
-	d, _, err := box.Drift(ctx, e, b, st.Wanted.Box.AdditionalPackages)
+	d, err := box.Drift(ctx, e, b, st.Wanted.Box.AdditionalPackages)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (s *session) diff(ctx context.Context, g *hierarchy.Graph, name string) (*b
 		if !found || role == hierarchy.NoRole {
 			continue
 		}
-		d, changes, err := box.Drift(ctx, s.engines[m], b, packagesOf(g, of))
+		d, changes, err := box.Differences(ctx, s.engines[m], b, packagesOf(g, of))
 		if changes == nil {
 			changes = []hierarchy.Change{}
 		}
