@@ -10,7 +10,7 @@ build: ## bin/ocisi, static
 test: test-unit test-e2e ## everything, on the real engines of the newest suite too
 
 test-unit: ## with the race detector where there is a C compiler, which it wants
-	GORACE=atexit_sleep_ms=0 go test $(if $(shell command -v gcc),-race) ./...
+	GORACE=atexit_sleep_ms=0 go test -timeout 30m $(if $(shell command -v gcc),-race) ./...
 
 test-e2e: ## the stories on the real engines of SUITE
 	cd test/e2e && go test -tags e2e -count 1 -timeout 45m -suite $(SUITE)
