@@ -62,8 +62,9 @@ func quote(w string) string {
 // A Runner runs programs.
 type Runner interface {
 	// Run runs a program to its end. A program that cannot be found is a
-	// *NotFoundError, one that fails an *Error. When ctx ends first, the error
-	// wraps its cause, whatever status the program left with.
+	// *NotFoundError, one that fails an *Error, one that outlives its Timeout a
+	// *TimeoutError. When ctx ends first, the error wraps its cause, whatever status
+	// the program left with.
 	Run(ctx context.Context, c Cmd) error
 }
 
@@ -71,6 +72,14 @@ type Runner interface {
 type NotFoundError struct{ Name string }
 
 func (e *NotFoundError) Error() string { return e.Name + ": program not found" }
+
+// TimeoutError says that a program was ended, since its time was up.
+type TimeoutError struct {
+	Name  string
+	After time.Duration
+}
+
+func (e *TimeoutError) Error() string { return fmt.Sprintf("%s: no answer after %s", e.Name, e.After) }
 
 // Error says that a program ran and failed.
 type Error struct {
@@ -97,7 +106,7 @@ type System struct{}
 func (System) Run(ctx context.Context, c Cmd) error {
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: no answer after %s", c.Name, c.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{Name: c.Name, After: c.Timeout})
 		defer cancel()
 	}
 	var last tail

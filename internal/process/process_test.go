@@ -76,7 +76,7 @@ func TestTimeout(t *testing.T) {
 	c := sh("exec sleep 60")
 	c.Timeout = 50 * time.Millisecond
 	err := process.System{}.Run(t.Context(), c)
-	if err == nil || err.Error() != "sh: no answer after 50ms" {
+	if te, ok := errors.AsType[*process.TimeoutError](err); !ok || te.After != c.Timeout || err.Error() != "sh: no answer after 50ms" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func (o *doctorOptions) run(cmd *cobra.Command) error {
 			wanted[m] = true
 		}
 	}
-	results := o.env.examine(cmd.Context(), wanted, configCheck(o.env.configPath(o.globals.file), g, err))
+	results := o.env.examine(cmd.Context(), wanted, configCheck(o.env.configPath(o.globals.file), g, err), o.env.boxesCheck(o.env.configPath(o.globals.file), g))
 	if o.json {
 		err = writeJSON(o.env.Stdout, results)
 	} else {
@@ -72,6 +72,45 @@ func configCheck(path string, g *hierarchy.Graph, err error) doctor.Check {
 		}
 		return doctor.Result{Status: doctor.OK, Detail: fmt.Sprintf("%s, %d images", path, len(g.Images))}
 	}}
+}
+
+// boxesCheck is the check that no box waits under another name for what a run
+// that was stopped did not finish.
+func (env Env) boxesCheck(path string, g *hierarchy.Graph) doctor.Check {
+	return doctor.Check{ID: "boxes", What: "no box was left half replaced", Run: func(ctx context.Context, _ doctor.Facts) doctor.Result {
+		if g == nil {
+			return doctor.Result{Status: doctor.Skip, Detail: "no config"}
+		}
+		seen := 0
+		var waiting []string
+		for _, m := range g.Managers() {
+			boxes, err := env.boxesOf(ctx, m)
+			if err != nil {
+				return doctor.Result{Status: doctor.Skip, Detail: fmt.Sprintf("%s does not say", m)}
+			}
+			seen += len(boxes)
+			for _, b := range boxes {
+				if name, role, _ := b.Role(); role == hierarchy.Waiting {
+					waiting = append(waiting, fmt.Sprintf("%s is called %s", name, b.Name))
+				}
+			}
+		}
+		if len(waiting) == 0 {
+			return doctor.Result{Status: doctor.OK, Detail: fmt.Sprintf("%d looked at", seen)}
+		}
+		return doctor.Result{
+			Status: doctor.Warn, Detail: "another ocisi is at work, or one was stopped: " + strings.Join(waiting, ", "), Fix: []string{env.self(path) + " plan"},
+		}
+	}}
+}
+
+func (env Env) boxesOf(ctx context.Context, m hierarchy.Manager) ([]hierarchy.StoredBox, error) {
+	e, err := env.openEngine(ctx, m, nil)
+	if err != nil {
+		return nil, err
+	}
+	boxes, err := e.Boxes(ctx)
+	return boxes, errors.Join(err, e.Close())
 }
 
 // examine runs the checks of doctor, and more. wanted are the managers that

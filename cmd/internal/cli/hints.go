@@ -122,6 +122,9 @@ func hintForBox(err error, self string) string {
 	if e, ok := errors.AsType[*box.CheckError](err); ok && e.What == "shell" {
 		return "add the package of " + e.Want + " to the Containerfile of an image that the box stands on, then: " + self + " process " + e.Box
 	}
+	if e, ok := errors.AsType[*box.StepError](err); ok && e.Step != "create" && is[*process.TimeoutError](err) {
+		return "give it more time with start_timeout: in the config, or mend what it waits for; then: " + self + " process"
+	}
 	if is[*box.ExportError](err) {
 		return "correct exported_bins or exported_apps in the config, or add what is missing to an image that the box stands on"
 	}
