@@ -1,27 +1,26 @@
 package box
 
 import (
-	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 )
 
-const (
-	maxFile  = 8 << 20 // bytes of one file that is read out of a box
-	maxLinks = 5       // symlinks in a row
-)
+// maxFile is how much of a file is read out of a box, in bytes.
+const maxFile = 4 << 20
 
 // apps reads the applications that a box exports out of it, with their icons.
+// The box runs.
 func (l *links) apps(ctx context.Context, c hierarchy.StoredBox) ([]launcher.File, error) {
 	if len(l.box.ExportedApps) == 0 {
 		return nil, nil
@@ -56,7 +55,7 @@ func (l *links) app(ctx context.Context, r reader, what, file string, desktop []
 	var files []launcher.File
 	for _, name := range launcher.IconNames(desktop) {
 		for _, p := range launcher.IconFiles(name, r.icons(ctx, name)) {
-			if data, err := r.file(ctx, p); err == nil {
+			if data, err := r.file(ctx, p); err == nil && len(data) < maxFile {
 				files = append(files, launcher.NewIcon(l.owner, l.j.d.dirs(), what, p, data))
 				icons[name] = true
 			}
@@ -69,114 +68,91 @@ func (l *links) app(ctx context.Context, r reader, what, file string, desktop []
 	return append(files, app), nil
 }
 
-// reader reads files out of a box.
+// reader reads files out of a box that runs, with programs in it. The engine's
+// own way is not for such boxes: docker 20.10 mounts all that the box sees on the
+// host for that, which shows up in the box, since the box sees all of the host.
+// Its mounts double with each file: the tenth fails, until the box stops.
 type reader struct {
 	store Engine
 	box   string
 }
 
+// desktopFolders are where applications are.
+func desktopFolders() []string {
+	return []string{"/usr/share/applications", "/usr/local/share/applications", "/var/lib/flatpak/exports/share/applications"}
+}
+
 // desktops returns the desktop files of the box by their paths in it: those of
 // the folders where applications are, and those that are named by their path.
 func (r reader) desktops(ctx context.Context, wanted []string) (map[string][]byte, error) {
+	where, err := r.there(ctx, desktopFolders()...)
+	if err != nil {
+		return nil, err
+	}
 	found := map[string][]byte{}
-	for _, dir := range []string{"/usr/share/applications", "/usr/local/share/applications", "/var/lib/flatpak/exports/share/applications"} {
-		links, err := r.folder(ctx, dir, found)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range slices.Sorted(maps.Keys(links)) {
-			if data, err := r.file(ctx, links[file]); err == nil { // a link may lead nowhere
-				found[file] = data
-			}
-		}
+	if len(where) > 0 {
+		argv := slices.Concat([]string{"find", "-L"}, where, []string{
+			"-name", "*.desktop", "-type", "f", "-exec", "head", "-v", "-c", strconv.Itoa(maxFile), "--", "{}", "+",
+		})
+		out, _ := r.store.Exec(ctx, r.box, argv...) // it fails for links that lead nowhere
+		found = headed(out)
 	}
 	for _, file := range wanted {
 		if _, known := found[file]; known || !path.IsAbs(file) {
 			continue
 		}
-		switch data, err := r.file(ctx, file); {
-		case err == nil:
+		if data, err := r.file(ctx, file); err == nil {
 			found[file] = data
-		case !errors.Is(err, fs.ErrNotExist):
-			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// folder adds the desktop files of a folder of the box, and returns those that
-// are symlinks, with their targets.
-func (r reader) folder(ctx context.Context, dir string, found map[string][]byte) (map[string]string, error) {
-	links := map[string]string{}
-	stream, err := r.store.Archive(ctx, r.box, dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = stream.Close() }()
-	for t := tar.NewReader(stream); ; {
-		h, err := t.Next()
-		if errors.Is(err, io.EOF) {
-			return links, nil
+var header = regexp.MustCompile(`(?m)^==> (/.*\.desktop) <==\n`)
+
+// headed takes what "head -v" prints of several files apart. It puts an empty
+// line between them.
+func headed(out string) map[string][]byte {
+	found := map[string][]byte{}
+	all := header.FindAllStringSubmatchIndex(out, -1)
+	for i, at := range all {
+		end := len(out)
+		if i+1 < len(all) {
+			end = all[i+1][0]
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", dir, err)
+		text := out[at[1]:end]
+		if end < len(out) {
+			text = strings.TrimSuffix(text, "\n")
 		}
-		name := path.Join(path.Dir(dir), h.Name)
-		switch {
-		case path.Ext(name) != ".desktop" || h.Size > maxFile:
-		case h.Typeflag == tar.TypeSymlink:
-			links[name] = target(name, h.Linkname)
-		case h.Typeflag == tar.TypeReg:
-			if found[name], err = io.ReadAll(t); err != nil {
-				return nil, fmt.Errorf("reading %s: %w", name, err)
-			}
-		}
+		found[out[at[2]:at[3]]] = []byte(text)
 	}
+	return found
 }
 
-// file returns the content of a file of the box, to which symlinks may lead.
+// there returns those of some paths that are in the box.
+func (r reader) there(ctx context.Context, paths ...string) ([]string, error) {
+	// It fails when one is missing; that it lists / shows that it ran.
+	out, err := r.store.Exec(ctx, r.box, append([]string{"ls", "-dL", "--", "/"}, paths...)...)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if !slices.Contains(lines, "/") {
+		return nil, cmp.Or(err, errors.New("the box does not say what is in it"))
+	}
+	found := map[string]bool{}
+	for _, p := range paths {
+		if slices.Contains(lines, p) {
+			found[p] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// file returns the content of a file of the box, or its first bytes.
 func (r reader) file(ctx context.Context, name string) ([]byte, error) {
-	for range maxLinks {
-		data, next, err := r.one(ctx, name)
-		if err != nil || next == "" {
-			return data, err
-		}
-		name = next
-	}
-	return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("too many symlinks")}
+	out, err := r.store.Exec(ctx, r.box, "head", "-c", strconv.Itoa(maxFile), "--", name)
+	return []byte(out), err
 }
 
-func (r reader) one(ctx context.Context, name string) (data []byte, next string, err error) {
-	stream, err := r.store.Archive(ctx, r.box, name)
-	if err != nil {
-		return nil, "", err
-	}
-	defer func() { _ = stream.Close() }()
-	t := tar.NewReader(stream)
-	h, err := t.Next()
-	switch {
-	case err != nil:
-		return nil, "", fmt.Errorf("reading %s: %w", name, err)
-	case h.Typeflag == tar.TypeSymlink:
-		return nil, target(name, h.Linkname), nil
-	case h.Typeflag != tar.TypeReg || h.Size > maxFile:
-		return nil, "", &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
-	}
-	data, err = io.ReadAll(t)
-	return data, "", err
-}
-
-func target(link, to string) string {
-	if path.IsAbs(to) {
-		return path.Clean(to)
-	}
-	return path.Join(path.Dir(link), to)
-}
-
-// icons returns the files of the box that may be the icon of a name. The box runs.
+// icons returns the files of the box that may be the icon of a name.
 func (r reader) icons(ctx context.Context, name string) []string {
 	if path.IsAbs(name) {
 		return []string{name}

@@ -13,7 +13,6 @@ package box
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -75,12 +74,9 @@ type Engine interface {
 	// Logs returns the last lines that a container itself has printed.
 	Logs(ctx context.Context, name string, lines int) (string, error)
 	// Exec runs a command as root in a container that runs, and returns what it
-	// wrote to standard output.
+	// wrote to standard output, even when it fails.
 	Exec(ctx context.Context, name string, argv ...string) (string, error)
-	// Archive returns a file or a folder of a container as a tar stream whose
-	// names begin with the last element of path, or an fs.ErrNotExist.
-	Archive(ctx context.Context, name, path string) (io.ReadCloser, error)
-	// Exists reports whether a path is there in a container.
+	// Exists reports whether a path is there in a container, which does not run.
 	Exists(ctx context.Context, name, path string) (bool, error)
 }
 

@@ -352,6 +352,27 @@ func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
 	}
 }
 
+// When an engine does not say whether the old box became a generation, it is
+// looked for there.
+func TestCommitWithoutAnAnswer(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	silent := 0
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "rename tool.ocisi-old tool.ocisi-1" || silent == 1 {
+			silent++
+			if silent == 1 {
+				_ = do()
+			}
+			return errors.New("no answer")
+		}
+		return do()
+	}
+	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
+	if err == nil || w.names() != "tool=box1" {
+		t.Errorf("error %v, boxes %s", err, w.names())
+	}
+}
+
 // Who stops a run that is about to end is obeyed.
 func TestLateCancel(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool"))

@@ -1,13 +1,10 @@
 package box
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -194,50 +191,86 @@ func (w *world) Logs(ctx context.Context, name string, lines int) (text string, 
 }
 
 func (w *world) Exec(ctx context.Context, name string, argv ...string) (text string, err error) {
-	err = w.do(ctx, "exec "+name+" "+argv[0], func() error {
-		switch {
-		case argv[0] == "locale" && w.locales != "":
-			text = w.locales
-		case argv[0] == "find":
-			for _, file := range slices.Sorted(maps.Keys(w.files)) {
-				if ok, _ := path.Match(argv[len(argv)-1], path.Base(file)); ok && strings.HasPrefix(file, argv[1]) {
-					text += file + "\n"
-				}
-			}
-			return errors.New("exit status 1") // there is no second folder
-		default:
-			return errors.New(argv[0] + ": not found")
+	err = w.do(ctx, "exec "+name+" "+argv[0], func() (err error) {
+		if b := w.boxes[name]; !b.Running {
+			return fmt.Errorf("container %s does not run", name)
 		}
-		return nil
+		text, err = w.program(argv)
+		return err
 	})
 	return text, err
 }
 
-func (w *world) Archive(ctx context.Context, name, file string) (r io.ReadCloser, err error) {
-	err = w.do(ctx, "archive "+name+" "+file, func() error {
-		var buf bytes.Buffer
-		t := tar.NewWriter(&buf)
-		for _, one := range slices.Sorted(maps.Keys(w.files)) {
-			if one != file && !strings.HasPrefix(one, file+"/") {
-				continue
+// program plays what is in every box.
+func (w *world) program(argv []string) (out string, err error) {
+	switch argv[0] {
+	case "locale":
+		out = w.locales
+	case "ls":
+		for _, file := range argv[slices.Index(argv, "--")+1:] {
+			if file == "/" || w.within(file) {
+				out += file + "\n"
+			} else {
+				err = errors.New("exit status 2")
 			}
-			text := w.files[one]
-			h := &tar.Header{Name: path.Base(file) + strings.TrimPrefix(one, file), Mode: 0o644, Size: int64(len(text))}
-			if to, ok := strings.CutPrefix(text, "-> "); ok {
-				h.Typeflag, h.Linkname, h.Size, text = tar.TypeSymlink, to, 0, ""
-			}
-			if err := t.WriteHeader(h); err != nil {
-				return err
-			}
-			_, _ = io.WriteString(t, text)
 		}
-		if buf.Len() == 0 {
-			return &fs.PathError{Op: "read", Path: file, Err: fs.ErrNotExist}
+	case "head":
+		text, ok := w.follow(argv[len(argv)-1])
+		if !ok {
+			return "", errors.New("exit status 1")
 		}
-		r = io.NopCloser(&buf)
-		return t.Close()
-	})
-	return r, err
+		out = text
+	case "find":
+		return w.find(argv)
+	default:
+		err = errors.New(argv[0] + ": not found")
+	}
+	return out, err
+}
+
+// find plays the two ways in which find is called.
+func (w *world) find(argv []string) (out string, err error) {
+	pattern := argv[slices.Index(argv, "-name")+1]
+	for _, file := range slices.Sorted(maps.Keys(w.files)) {
+		ok, _ := path.Match(pattern, path.Base(file))
+		in := slices.ContainsFunc(argv[1:slices.Index(argv, "-name")], func(dir string) bool { return strings.HasPrefix(file, dir+"/") })
+		switch text, there := w.follow(file); {
+		case !ok || !in:
+		case !slices.Contains(argv, "-exec"):
+			out += file + "\n"
+		case there:
+			out += "\n==> " + file + " <==\n" + text
+		}
+	}
+	if slices.Contains(argv, "-exec") {
+		return strings.TrimPrefix(out, "\n"), errors.New("exit status 1") // a link leads nowhere
+	}
+	return out, errors.New("exit status 1") // there is no second folder
+}
+
+// within reports whether a file or a folder is in the boxes.
+func (w *world) within(file string) bool {
+	for one := range w.files {
+		if one == file || strings.HasPrefix(one, file+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// follow returns the content of a file of the boxes.
+func (w *world) follow(file string) (string, bool) {
+	for range 5 {
+		text, ok := w.files[file]
+		to, link := strings.CutPrefix(text, "-> ")
+		if !ok || !link {
+			return text, ok
+		}
+		if file = path.Join(path.Dir(file), to); path.IsAbs(to) {
+			file = to
+		}
+	}
+	return "", false
 }
 
 func (w *world) Exists(ctx context.Context, name, file string) (ok bool, err error) {

@@ -112,3 +112,24 @@ func TestRealApp(t *testing.T) {
 		}
 	})
 }
+
+// Looking into a box that runs leaves nothing behind: docker 20.10 doubles the
+// mounts of a box each time it copies a file out of it.
+func TestRealManyLooks(t *testing.T) {
+	each(t, func(t *testing.T, e store, d *box.Distrobox) {
+		e.build(t, imageName, tool)
+		s := e.spec("obx-many")
+		s.Box.ExportedBins, s.Box.ExportedBinsPath = []string{"/usr/bin/obx-tool"}, t.TempDir()
+		e.forget(t, s.Box.Name)
+		if _, err := d.Replace(t.Context(), e, s, nil); err != nil {
+			t.Fatal(err)
+		}
+		mounts := e.in(t, s.Box.Name, "wc", "-l", "/proc/self/mountinfo")
+		for range 12 {
+			if err := d.Export(t.Context(), e, s, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		equal(t, "mounts", e.in(t, s.Box.Name, "wc", "-l", "/proc/self/mountinfo"), mounts)
+	})
+}

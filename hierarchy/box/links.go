@@ -56,7 +56,7 @@ func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hi
 // link makes the launchers those of the box that is there.
 func (j *job) link(ctx context.Context) error {
 	c := j.out.After
-	if l, ok := j.links.(*links); ok && len(l.box.ExportedApps) > 0 && !c.Running { // looking for icons takes one that runs
+	if l, ok := j.links.(*links); ok && len(l.box.ExportedBins)+len(l.box.ExportedApps) > 0 && !c.Running { // it is asked what is in it
 		if err := j.start(ctx, c, nil); err != nil {
 			return err
 		}
@@ -124,16 +124,19 @@ func (l *links) write(ctx context.Context, c hierarchy.StoredBox) (func() error,
 	return undo, nil
 }
 
-// programs makes sure that what is exported is in the box.
+// programs makes sure that what is exported is in the box, which runs.
 func (l *links) programs(ctx context.Context, c hierarchy.StoredBox) error {
+	if len(l.box.ExportedBins) == 0 {
+		return nil
+	}
+	found, err := reader{store: l.j.store, box: c.Name}.there(ctx, l.box.ExportedBins...)
+	if err != nil {
+		return fmt.Errorf("looking for the programs of box %s: %w", c.Name, err)
+	}
 	var failed []error
 	for _, program := range l.box.ExportedBins {
-		found, err := l.j.store.Exists(ctx, c.Name, program)
-		if err == nil && !found {
-			err = errors.New("the box has no such program")
-		}
-		if err != nil {
-			failed = append(failed, &ExportError{Box: c.Name, What: program, Err: err})
+		if !slices.Contains(found, program) {
+			failed = append(failed, &ExportError{Box: c.Name, What: program, Err: errors.New("the box has no such program")})
 		}
 	}
 	return errors.Join(failed...)

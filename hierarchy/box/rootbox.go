@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -115,19 +113,10 @@ func (r rootStore) Exec(ctx context.Context, name string, argv ...string) (strin
 	return string(out), err
 }
 
-// Archive implements Engine.
-func (r rootStore) Archive(ctx context.Context, name, path string) (io.ReadCloser, error) {
-	out, err := r.output(ctx, "container", "cp", name+":"+path, "-")
-	if pe, failed := errors.AsType[*process.Error](err); failed && strings.Contains(pe.Stderr, "no such file") {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
-	}
-	return io.NopCloser(bytes.NewReader(out)), err
-}
-
 // Exists implements Engine.
 func (r rootStore) Exists(ctx context.Context, name, path string) (bool, error) {
-	_, err := r.Archive(ctx, name, path)
-	if errors.Is(err, fs.ErrNotExist) {
+	err := r.run(ctx, "container", "cp", name+":"+path, "-")
+	if pe, failed := errors.AsType[*process.Error](err); failed && strings.Contains(pe.Stderr, "no such file") {
 		return false, nil
 	}
 	return err == nil, err
