@@ -21,6 +21,7 @@ func TestMain(m *testing.M) {
 		"docker":     func() {},
 		"docker-cli": enginetest.Docker, // what somebody types behind ocisi's back
 		"podman":     enginetest.Podman,
+		"podman-cli": enginetest.Podman,
 		"distrobox":  enginetest.Distrobox,
 	})
 }

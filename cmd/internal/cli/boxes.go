@@ -113,15 +113,12 @@ func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) b
 // reports whether there was anything. A run that may change nothing, or that
 // another one keeps from it, only says what there is.
 func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarchy.Store) (bool, error) {
-	var names []string
-	for _, b := range store.Boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Waiting {
-			names = append(names, name)
-		}
-	}
+	names := waiting(store.Boxes)
 	if len(names) == 0 {
 		return false, nil
 	}
+	s.restoring.Lock()
+	defer s.restoring.Unlock()
 	release, err := s.mayRestore()
 	if release == nil {
 		for _, name := range names {
@@ -132,16 +129,32 @@ func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarc
 		return false, err
 	}
 	defer release()
+	e := s.engines[store.Manager]
+	boxes, err := e.Boxes(ctx) // another run may have changed them until it gave the lock back
+	if err != nil {
+		return false, err
+	}
 	var errs []error
-	for _, name := range names {
+	for _, name := range waiting(boxes) {
 		tell := func(p hierarchy.Progress) {
 			if p.Title != "" {
 				fmt.Fprintln(s.env.Stderr, "ocisi: "+p.Title)
 			}
 		}
-		errs = append(errs, s.boxes.Recover(ctx, s.engines[store.Manager], s.specOf(g, store.Manager, name), store.Boxes, tell))
+		errs = append(errs, s.boxes.Recover(ctx, e, s.specOf(g, store.Manager, name), boxes, tell))
 	}
 	return true, errors.Join(errs...)
+}
+
+// waiting returns the names of the boxes that a run has set aside.
+func waiting(boxes []hierarchy.StoredBox) []string {
+	var names []string
+	for _, b := range boxes {
+		if name, role, _ := b.Role(); role == hierarchy.Waiting {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // mayRestore returns what ends the right to change boxes, or nil when another

@@ -27,6 +27,8 @@ type session struct {
 	locked  bool   // this run holds the lock
 	dry     bool   // this run changes nothing
 
+	restoring sync.Mutex // the engines are asked at once, and the lock is one
+
 	mu         sync.Mutex
 	superseded []storedID // images of boxes that were replaced
 }
