@@ -18,7 +18,7 @@ import (
 func (j *job) bring(ctx context.Context, c *change) error {
 	name := j.spec.Box.Name
 	j.say("creating box %s", name)
-	log, err := j.distrobox(ctx, createTimeout, nil, j.args...)
+	log, err := j.distroboxCreate(ctx)
 	if err != nil {
 		return &StepError{Box: name, Step: "create", Log: log, Err: err}
 	}

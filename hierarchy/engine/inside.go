@@ -23,10 +23,15 @@ func (e *Engine) StopContainer(ctx context.Context, name string, grace time.Dura
 	ctx, cancel := context.WithTimeoutCause(ctx, e.opts.Timeout+grace, fmt.Errorf("no answer after %s", e.opts.Timeout+grace))
 	defer cancel()
 	seconds := int(grace / time.Second)
-	if err := e.api.ContainerStop(ctx, name, container.StopOptions{Timeout: &seconds}); err != nil {
-		return fmt.Errorf("stopping container %s: %w", name, inWords(ctx, err))
+	err := e.api.ContainerStop(ctx, name, container.StopOptions{Timeout: &seconds})
+	if err == nil {
+		return nil
 	}
-	return nil
+	// Podman 4.3 stops one that somebody is in, and says that it would not.
+	if b, found, lookErr := e.Container(ctx, name); lookErr == nil && found && !b.Running {
+		return nil
+	}
+	return fmt.Errorf("stopping container %s: %w", name, inWords(ctx, err))
 }
 
 // Boxes returns every container that distrobox or ocisi made.
