@@ -32,12 +32,15 @@ func played() map[string]func(t tree, u user, args []string) Answer {
 		"test":     func(t tree, _ user, args []string) Answer { return test(t, args) },
 		"[":        func(t tree, _ user, args []string) Answer { return test(t, args[:len(args)-1]) },
 		"find":     func(t tree, _ user, args []string) Answer { return find(t, args) },
+		"ls":       func(t tree, _ user, args []string) Answer { return ls(t, args) },
+		"head":     func(t tree, _ user, args []string) Answer { return head(t, args) },
 		"command":  func(t tree, _ user, args []string) Answer { return which(t, args) },
 	}
 }
 
 // run plays a command in a container: as the container's or the image's Commands
-// answer it; id, printenv, env, cat, test, find, command -v; sh -c with such
+// answer it; id, printenv, env, cat, test, find, ls -d,
+// head, command -v; sh -c with such
 // commands between && and ;. Any other program of the container does nothing. The
 // store must be locked.
 func (s *store) run(c *Container, u user, argv []string) Answer {
@@ -145,75 +148,6 @@ func environment(u user, names []string) Answer {
 		a.Out += value + "\n"
 	}
 	return a
-}
-
-func cat(t tree, files []string) Answer {
-	var a Answer
-	for _, file := range files {
-		content, ok := t.content(t.resolve(file))
-		if !ok {
-			a.Err, a.Exit = a.Err+"cat: "+file+": No such file or directory\n", 1
-		}
-		a.Out += content
-	}
-	return a
-}
-
-func test(t tree, args []string) Answer {
-	if len(args) != 2 {
-		return Answer{Exit: 2, Err: "test: only test -X FILE is played\n"}
-	}
-	path := t.resolve(args[1])
-	_, isFile := t.content(path)
-	ok := t.exists(path)
-	switch args[0] {
-	case "-f", "-x":
-		ok = isFile
-	case "-d":
-		ok = ok && !isFile
-	}
-	if !ok {
-		return Answer{Exit: 1}
-	}
-	return Answer{}
-}
-
-// find knows paths, -name, -type and -print0, all of which must hold.
-func find(t tree, args []string) Answer {
-	var a Answer
-	var roots []string
-	end, pattern, kind := "\n", "*", "f"
-	for i, arg := range args {
-		next := args[min(i+1, len(args)-1)]
-		switch {
-		case arg == "-name":
-			pattern = next
-		case arg == "-type":
-			kind = next
-		case arg == "-print0":
-			end = "\x00"
-		case strings.HasPrefix(arg, "/") && (i == 0 || args[i-1] != "-name"):
-			roots = append(roots, arg)
-		}
-	}
-	for _, root := range roots {
-		if !t.exists(root) {
-			a.Err, a.Exit = a.Err+"find: '"+root+"': No such file or directory\n", 1
-		}
-		for _, file := range t.matching(root, pattern, kind) {
-			a.Out += file + end
-		}
-	}
-	return a
-}
-
-// matching returns the files below a folder whose names match, and which are
-// links or not.
-func (t tree) matching(root, pattern, kind string) []string {
-	return slices.DeleteFunc(t.below(root), func(file string) bool {
-		ok, _ := pathpkg.Match(pattern, pathpkg.Base(file))
-		return !ok || kind == "d" || (kind == "l") != strings.HasPrefix(t.files[file], link)
-	})
 }
 
 // entering is a command that distrobox runs in a box.
