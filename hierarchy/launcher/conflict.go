@@ -25,14 +25,14 @@ const (
 type ConflictError struct {
 	File   File // that was to be written
 	Reason Reason
-	Other  string // OtherBox: that box; Problem: the program that it would hide; Twice: the other entry
+	Other  string // OtherBox: "box" and its name, and its manager where that is known; Problem: the program that it would hide; Twice: the other entry
 }
 
 func (e *ConflictError) Error() string {
 	to := fmt.Sprintf("box %s: export %s to %s: ", e.File.Owner.Box, e.File.What, e.File.Path)
 	switch e.Reason {
 	case OtherBox:
-		return to + "box " + e.Other + " has a launcher there"
+		return to + e.Other + " has a launcher there"
 	case Problem:
 		return to + "it would hide " + e.Other + ", which the host's own shell set-up calls"
 	case Twice:
@@ -87,10 +87,7 @@ func (h Host) taken(f File) (Reason, string) {
 	case there.Owner.Is(f.Owner) || h.gone(there.Owner):
 		return "", ""
 	}
-	if there.Owner.Manager == "" {
-		return OtherBox, there.Owner.Box
-	}
-	return OtherBox, there.Owner.Box + " of " + string(there.Owner.Manager)
+	return OtherBox, there.Owner.name()
 }
 
 // gone reports whether no manager has a box. One that could not be asked may

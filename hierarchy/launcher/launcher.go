@@ -31,6 +31,14 @@ func (o Owner) Is(other Owner) bool {
 	return o.Box == other.Box && (o.Manager == other.Manager || o.Manager == "" || other.Manager == "")
 }
 
+// name is the box, for people.
+func (o Owner) name() string {
+	if o.Manager == "" {
+		return "box " + o.Box
+	}
+	return "box " + o.Box + " of " + string(o.Manager)
+}
+
 // Kind is what a launcher is for.
 type Kind string
 

@@ -50,9 +50,15 @@ func (h Host) States(found []Found, wanted []File) []Status {
 	for _, f := range found {
 		s := Status{Found: f}
 		i := slices.IndexFunc(wanted, func(w File) bool { return f.at(w.Path) })
-		if i < 0 {
+		switch {
+		case i < 0:
 			s.State, s.Why = h.state(f, nil)
-		} else {
+		case !f.Owner.Is(wanted[i].Owner):
+			// One box's is not mended by another's.
+			if s.State, s.Why = h.state(f, nil); s.State == OK {
+				s.Why = wanted[i].Owner.name() + " wants it, too"
+			}
+		default:
 			s.State, s.Why = h.state(f, &wanted[i])
 		}
 		all = append(all, s)

@@ -127,6 +127,11 @@ func TestStates(t *testing.T) {
 	if got := states(h.States(found, wanted)); !maps.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
+	// One box has it, another one wants it.
+	all := h.States(found, []File{NewProgram(with("docker", "both"), w.Dirs, "/usr/bin/rg", bin+"rg")})
+	if i := slices.IndexFunc(all, func(s Status) bool { return s.Path == bin+"rg" }); all[i].State != OK || all[i].Why != "box both of docker wants it, too" {
+		t.Errorf("%+v", all[i])
+	}
 	h.Path = []string{"/first"}
 	if got := states(h.States(found, nil))[bin+"rg"]; got != Shadowed {
 		t.Errorf("a folder that is not in PATH: %s", got)
@@ -136,7 +141,7 @@ func TestStates(t *testing.T) {
 		t.Errorf("nobody could be asked: %s", got)
 	}
 	h = w.host("/home/u/bin")
-	if got := states(h.States(found, []File{{Path: bin + "v1", Owner: o}}))[bin+"v1"]; got != Outdated {
+	if got := states(h.States(found, []File{{Path: bin + "v1", Owner: with("podman", "pod")}}))[bin+"v1"]; got != Outdated {
 		t.Errorf("distrobox's launcher of a box of ours: %s", got)
 	}
 	for _, f := range found {
@@ -275,7 +280,7 @@ func TestConflicts(t *testing.T) {
 		got[filepath.Base(e.File.Path)] = string(e.Reason) + " " + e.Other
 	}
 	want := map[string]string{
-		"others": "other box pod of podman", "unasked": "other box none of lilipod", "dbxother": "other box both",
+		"others": "other box box pod of podman", "unasked": "other box box none of lilipod", "dbxother": "other box box both",
 		"text": "not ours ", "folder": "not ours ", "dangling": "not ours ", "linked": "not ours ",
 		"fzf": "problem /usr/bin/fzf", "new": "twice /opt/bin/new", "box-1-edit.desktop": "not ours ",
 	}

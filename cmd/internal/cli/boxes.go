@@ -190,7 +190,7 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 		return "", &apply.PostponedError{Err: err}
 	case err != nil:
 		return "", err
-	case out.Before.ID == "":
+	case out.Before.ID == "" && st.Action != plan.RollBack:
 		return plan.Create, nil
 	case out.Before.ID != out.After.ID, st.Action == plan.Export:
 		return st.Action, nil

@@ -87,12 +87,7 @@ func (x *exports) look(ctx context.Context) error {
 		return err
 	}
 	x.host = s.env.launcherHost()
-	x.host.Boxes = map[hierarchy.Manager][]string{}
-	for m, store := range stores {
-		for _, b := range slices.Concat(store.Boxes, store.RootBoxes) {
-			x.host.Boxes[m] = append(x.host.Boxes[m], b.Name)
-		}
-	}
+	x.host.Boxes = boxNames(stores)
 	x.wanted, x.bins = nil, nil
 	for _, im := range x.graph.Images {
 		for _, one := range im.Boxes() {

@@ -117,7 +117,7 @@ func hintForBox(err error, self string) string {
 		return fmt.Sprintf("give your password once, then run ocisi again: %s -v", e.Program)
 	}
 	if e, ok := errors.AsType[*launcher.ConflictError](err); ok {
-		return conflictHint(e)
+		return conflictHint(e, self)
 	}
 	if e, ok := errors.AsType[*box.CheckError](err); ok && e.What == "shell" {
 		return "add the package of " + e.Want + " to the Containerfile of an image that the box stands on, then: " + self + " process " + e.Box
@@ -138,12 +138,15 @@ func hintForBox(err error, self string) string {
 }
 
 // conflictHint names the choices of a launcher whose place is taken.
-func conflictHint(e *launcher.ConflictError) string {
+func conflictHint(e *launcher.ConflictError, self string) string {
 	elsewhere := "give the box's programs a folder of their own (box: exported_bins_path: ~/.local/share/ocisi/bin)"
 	if e.File.Kind != launcher.Program {
 		elsewhere = "give the box another name (distrobox: NAME)"
 	}
 	leave := ", or take " + e.File.What + " out of the exports"
+	if e.Reason == launcher.OtherBox {
+		elsewhere = "when the config no longer has that box, remove it: " + self + " clean; or " + elsewhere
+	}
 	if e.Reason == launcher.NotOurs || e.Reason == launcher.OtherBox {
 		return elsewhere + ", or remove what is there: rm " + e.File.Path + leave
 	}

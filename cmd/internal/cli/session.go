@@ -95,7 +95,25 @@ func (s *session) observe(ctx context.Context, g *hierarchy.Graph, all bool) (pl
 	for _, store := range found {
 		out[store.Manager] = store
 	}
+	s.boxes.Host.Boxes = boxNames(out)
+	for _, im := range g.Images {
+		for _, one := range im.Boxes() { // which may be made meanwhile
+			s.boxes.Host.Boxes[one.Manager] = append(s.boxes.Host.Boxes[one.Manager], one.Box.Name)
+		}
+	}
 	return out, nil
+}
+
+// boxNames returns the names of the boxes of every engine that was asked.
+func boxNames(stores plan.Stores) map[hierarchy.Manager][]string {
+	all := map[hierarchy.Manager][]string{}
+	for m, store := range stores {
+		all[m] = []string{}
+		for _, b := range slices.Concat(store.Boxes, store.RootBoxes) {
+			all[m] = append(all[m], b.Name)
+		}
+	}
+	return all
 }
 
 // look asks one engine.
