@@ -122,8 +122,11 @@ func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarc
 	release, err := s.mayRestore()
 	if release == nil {
 		for _, name := range names {
-			if s.dry {
+			switch {
+			case s.dry:
 				fmt.Fprintf(s.env.Stderr, "ocisi: an earlier run was stopped while it replaced box %s: %s plan puts it right\n", name, s.env.self(s.config))
+			case err == nil:
+				fmt.Fprintf(s.env.Stderr, "ocisi: another ocisi is replacing box %s just now\n", name)
 			}
 		}
 		return false, err

@@ -72,7 +72,7 @@ func asides(s plan.Step) []string {
 		out = append(out, drifted(*s.Drift))
 	}
 	if s.Sessions > 0 {
-		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone")
+		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone without --force")
 	}
 	if s.Copy > 0 {
 		out = append(out, "podman copies its image, about "+size(s.Copy))
