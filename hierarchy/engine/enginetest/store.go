@@ -44,6 +44,12 @@ func newStore(name, dir string, calls, requests *record) (*store, error) {
 			list[i] = s.complete(list[i])
 		}
 	}
+	for _, im := range slices.Concat(s.state.Images, s.state.Registry) {
+		s.clock = max(s.clock, im.Created)
+	}
+	for _, c := range s.state.Containers {
+		s.clock = max(s.clock, c.Created) // time goes on from there
+	}
 	for i, c := range s.state.Containers {
 		s.state.Containers[i] = s.completeContainer(c)
 	}
