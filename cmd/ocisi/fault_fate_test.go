@@ -168,6 +168,7 @@ func (p player) Run(ctx context.Context, c process.Cmd) error {
 var (
 	ids        = regexp.MustCompile(`(sha256:)?\b[0-9a-f]{12,64}\b`)
 	temporary  = regexp.MustCompile(`/\.([^/]+)\.ocisi-[0-9]+$`)
+	numbered   = regexp.MustCompile(`\.ocisi-(back-)?[0-9]+`)
 	tempFolder = regexp.MustCompile(`ocisi-(build|podman)-?[0-9]+`)
 )
 
@@ -204,6 +205,7 @@ func (c *course) command() {
 func (c *course) name(op string) string {
 	op = ids.ReplaceAllString(op, "ID")
 	op = temporary.ReplaceAllString(op, "/.$1.ocisi-PID")
+	op = numbered.ReplaceAllString(op, ".ocisi-${1}N")
 	op = tempFolder.ReplaceAllString(op, "ocisi-$1-N")
 	return strings.ReplaceAll(op, c.Short, "~")
 }

@@ -18,15 +18,13 @@ type story struct {
 	begin func(t *testing.T, w *world, registry *loopback)
 }
 
-// again is the command of the next run.
-func (s story) again() []string { return s.args }
-
 func stories() []story {
+	first := []string{"deb-dx.ocisi-1", "go-dx.ocisi-1"} // generations
 	return []story{
 		{verb: "setup", args: []string{"setup", "--yes"}, begin: fresh},
-		{verb: "process", args: []string{"process"}, begin: edited},
-		{verb: "recreate", args: []string{"recreate"}, begin: moved},
-		{verb: "clean", args: []string{"clean", "--yes"}, goes: []string{"deb-dx", "deb-dx.ocisi-1", "go-dx.ocisi-1"}, begin: disabled},
+		{verb: "process", args: []string{"process"}, goes: first, begin: edited},
+		{verb: "recreate", args: []string{"recreate"}, goes: first, begin: moved},
+		{verb: "clean", args: []string{"clean", "--yes"}, goes: []string{"deb-dx", "deb-dx.ocisi-2", "go-dx.ocisi-2"}, begin: disabled},
 		{verb: "rollback", args: []string{"rollback", "--yes"}, begin: replaced},
 	}
 }
@@ -112,13 +110,17 @@ func (w *world) must(t *testing.T, args ...string) {
 	}
 }
 
-// processed is a world in which all is done.
+// processed is a world in which all is done, and each box has a generation.
 func processed(t *testing.T, w *world, registry *loopback) {
 	t.Helper()
 	w.stocked(t, stock(registry), stock(registry))
 	w.write(t, belongings())
 	w.write(t, sources(registry))
 	w.must(t, "-f", "other.yaml", "process")
+	const layer = ".config/ocisi/img/Containerfile.img-dx"
+	w.write(t, map[string]string{layer: sources(registry)[layer] + "RUN early\n"})
+	w.must(t, "process")
+	w.write(t, sources(registry))
 	w.must(t, "process")
 }
 
@@ -173,7 +175,7 @@ func harmless(f fate) bool {
 		return true // of what is superseded: it costs room, and clean finds it
 	case strings.HasSuffix(request, "/kill"):
 		return true // before a removal, which does it, too
-	case strings.HasSuffix(request, "/rename") && f.At.When == after:
+	case f.At.When == after && (strings.HasSuffix(request, "/rename") || strings.HasSuffix(request, "/stop")):
 		return true // ocisi looks whether it was done
 	}
 	return false

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,6 +28,21 @@ type world struct {
 	files  map[string]string // the home's, at the start: what they hold
 	docker enginetest.State  // at the start
 	podman enginetest.State
+}
+
+// worldsRoot is a folder for worlds: in memory where that can be, with a path that
+// leaves room for those of sockets.
+func worldsRoot(t *testing.T) string {
+	t.Helper()
+	root, err := os.MkdirTemp("/dev/shm", "of")
+	if err != nil {
+		root, err = os.MkdirTemp("", "of")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	return root
 }
 
 // newWorld makes an empty one, or a copy.
@@ -156,22 +172,26 @@ func (w *world) complete(f fate) fate {
 	return f
 }
 
-// process runs ocisi in a process of its own, until it is killed.
-func (w *world) process(f fate, args ...string) ran {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	text, err := json.Marshal(w.complete(f))
-	if err != nil {
-		return ran{-2, err.Error()}
-	}
-	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ocisi", args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = w.home(), &out, &out
+// command is ocisi as a process of its own.
+func (w *world) command(f fate, args ...string) *exec.Cmd {
+	text, _ := json.Marshal(w.complete(f)) // plain values: cannot fail
+	cmd := exec.Command("ocisi", args...)
+	cmd.Dir = w.home()
 	cmd.WaitDelay = 50 * time.Millisecond // for what goes on, with our pipes, when it was killed
 	cmd.Env = w.environment("TEST_FATE=" + string(text))
-	if err := cmd.Run(); cmd.ProcessState == nil {
+	return cmd
+}
+
+// process runs ocisi in a process of its own, until it is killed.
+func (w *world) process(f fate, args ...string) ran {
+	var out bytes.Buffer
+	cmd := w.command(f, args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
 		return ran{-2, err.Error()}
 	}
+	defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }).Stop()
+	_ = cmd.Wait()
 	return ran{cmd.ProcessState.ExitCode(), out.String()}
 }
 
@@ -207,6 +227,13 @@ func (w *world) run(f fate, args ...string) ran {
 		}
 	}
 	status := cli.Main(ctx, env, args)
+	for i := 0; status == 77 && i < 100; i++ {
+		// A lock goes with its file: a process that another test is just starting
+		// may still have it for a moment.
+		time.Sleep(10 * time.Millisecond)
+		out.Reset()
+		status = cli.Main(ctx, env, args)
+	}
 	return ran{status, out.String()}
 }
 
