@@ -6,9 +6,12 @@
 // failure, never a skip.
 //
 //	go test -tags e2e ./test/e2e [-suite trixie] [-keep] [-run TestStories/once/legacy]
+//
+// OCISI_HOST_NAME is another machine to do it on than oc-e2e-SUITE.
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -118,7 +121,7 @@ func goBuild(ctx context.Context, args ...string) error {
 // host runs host.sh.
 func (on machine) host(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args ...string) error {
 	return process.System{}.Run(ctx, process.Cmd{
-		Name: filepath.Join("..", "host", "host.sh"), Args: args, Env: []string{"OCISI_HOST_NAME=oc-e2e-" + on.suite},
+		Name: filepath.Join("..", "host", "host.sh"), Args: args, Env: []string{"OCISI_HOST_NAME=" + cmp.Or(os.Getenv("OCISI_HOST_NAME"), "oc-e2e-"+on.suite)},
 		Stdin: stdin, Stdout: stdout, Stderr: stderr, Timeout: 15 * time.Minute,
 	})
 }
