@@ -90,6 +90,7 @@ func (f fate) follow(env cli.Env) (cli.Env, *course, error) {
 	}
 	c.ends = append(c.ends, c.trace.Close)
 	env.Patience = c.Patience
+	env.ListPatience = time.Minute // so that what is asked does not depend on how busy the machine is
 	env.Disk.Watch = c.file
 	env.Runner = fatedRunner{env.Runner, c}
 	proxies := map[string]string{}

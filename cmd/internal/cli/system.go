@@ -35,6 +35,7 @@ type Env struct {
 	Runner         process.Runner
 	Disk           disk.Disk
 	Patience       time.Duration // with an engine that does not answer a question; 0: the engine package's
+	ListPatience   time.Duration // with a list of docker's, before images are asked for one by one; 0: the engine package's
 	Files          fs.FS         // the file system, rooted at /
 	Defaults       fs.FS         // what setup writes below $XDG_CONFIG_HOME/ocisi
 	Dir            string
