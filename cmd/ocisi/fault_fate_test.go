@@ -186,10 +186,10 @@ func (c *course) reach(op, when string) mishap {
 	if !due {
 		return nothing
 	}
-	switch c.Mishap {
-	case killed, orphaned:
+	if c.Mishap == killed || c.Mishap == orphaned {
 		c.die()
-	case command:
+	}
+	if c.Mishap == command {
 		c.command()
 		return nothing
 	}
@@ -283,13 +283,13 @@ func (r fatedRunner) Run(ctx context.Context, c process.Cmd) error {
 	if err := r.fail(ctx, c, r.reach(op, before)); err != nil {
 		return err
 	}
-	r.course.mu.Lock()
+	r.mu.Lock()
 	m := moment{Op: r.name(op), When: during}
 	r.seen[m]++
 	m.Nth = r.seen[moment{Op: m.Op, When: during}]
 	due := m == r.At && r.Mishap != nothing
 	r.note(m, due)
-	r.course.mu.Unlock()
+	r.mu.Unlock()
 	if due {
 		go r.dieAfterStart(len(children()))
 	}
@@ -314,7 +314,7 @@ func (r fatedRunner) dieAfterStart(had int) {
 	}
 	time.Sleep(r.Delay)
 	if r.Mishap == command {
-		r.course.command()
+		r.command()
 		return
 	}
 	r.die()

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -75,9 +76,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.misfortune(w, r, p.reach(op, after)) {
 		return
 	}
-	for key, values := range answer.Header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), answer.Header)
 	w.WriteHeader(answer.StatusCode)
 	_, _ = w.Write(body)
 	if err != nil {
@@ -119,6 +118,7 @@ func (p *proxy) upgrade(w http.ResponseWriter, r *http.Request, op string) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+	defer answer.Body.Close()
 	if p.misfortune(w, r, p.reach(op, after)) {
 		return
 	}
@@ -201,11 +201,11 @@ func (t *tap) frames(from io.Reader, to io.Writer, headers func(*http2.MetaHeade
 	for {
 		f, err := framer.ReadFrame()
 		if h, ok := f.(*http2.MetaHeadersFrame); ok && err == nil {
-			switch headers(h) {
-			case refused, cut:
-				return
-			case silent:
+			m := headers(h)
+			if m == silent {
 				_, _ = io.Copy(io.Discard, from)
+			}
+			if m == refused || m == cut || m == silent {
 				return
 			}
 		}

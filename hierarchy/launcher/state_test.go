@@ -277,12 +277,12 @@ func TestConflicts(t *testing.T) {
 		if !ok || !strings.HasPrefix(e.Error(), "box box-1: export "+e.File.What+" to "+e.File.Path+": ") {
 			t.Fatal(err)
 		}
-		got[filepath.Base(e.File.Path)] = string(e.Reason) + " " + e.Other
+		got[filepath.Base(e.File.Path)] = string(e.Reason) + ": " + e.Other
 	}
 	want := map[string]string{
-		"others": "other box box pod of podman", "unasked": "other box box none of lilipod", "dbxother": "other box box both",
-		"text": "not ours ", "folder": "not ours ", "dangling": "not ours ", "linked": "not ours ",
-		"fzf": "problem /usr/bin/fzf", "new": "twice /opt/bin/new", "box-1-edit.desktop": "not ours ",
+		"others": "other box: box pod of podman", "unasked": "other box: box none of lilipod", "dbxother": "other box: box both",
+		"text": "not ours: ", "folder": "not ours: ", "dangling": "not ours: ", "linked": "not ours: ",
+		"fzf": "problem: /usr/bin/fzf", "new": "twice: /opt/bin/new", "box-1-edit.desktop": "not ours: ",
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)

@@ -75,7 +75,7 @@ func (on machine) test(t *testing.T, pkg string) {
 	if err := on.host(t.Context(), nil, io.Discard, os.Stderr, "install", on.suite, program); err != nil {
 		t.Fatal(err)
 	}
-	if err := on.script(t.Context(), nil, reset); err != nil {
+	if err := on.script(t.Context(), reset); err != nil {
 		t.Fatal(err)
 	}
 	out := &strings.Builder{}
@@ -136,7 +136,7 @@ func (on machine) tell(t *testing.T, alone *sync.Mutex, folder, manager string) 
 			env.Defer(alone.Unlock)
 			env.Setenv("MANAGER", manager)
 			env.Setenv("OTHER", map[string]string{"docker": "podman", "podman": "docker"}[manager])
-			return on.script(context.Background(), nil, reset)
+			return on.script(context.Background(), reset)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"host":     func(ts *testscript.TestScript, neg bool, args []string) { on.command(ts, neg, "as", args) },
@@ -199,8 +199,8 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // script runs a shell script as root of the machine.
-func (on machine) script(ctx context.Context, out io.Writer, text string) error {
-	return on.host(ctx, strings.NewReader(text), out, out, "sh", on.suite, "bash", "-eu", "-s")
+func (on machine) script(ctx context.Context, text string) error {
+	return on.host(ctx, strings.NewReader(text), nil, nil, "sh", on.suite, "bash", "-eu", "-s")
 }
 
 // reset removes what a story left: all containers, all images but the bases,
