@@ -1,20 +1,20 @@
 package main
 
 import (
-	"golang.org/x/sync/errgroup"
-	"runtime"
-	"runtime/debug"
-
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // How long a run waits for an answer: where none will come, and where one comes
