@@ -63,7 +63,7 @@ func (e *Engine) Sessions(ctx context.Context, name string) (int, error) {
 	for _, id := range in.ExecIDs {
 		x, err := e.api.ContainerExecInspect(ctx, id)
 		switch {
-		case err == nil && x.Running:
+		case err == nil && x.Running && x.Pid > 0: // without a number it was made and not started
 			n++
 		case err != nil && (ctx.Err() != nil || !hasEnded(err)):
 			return 0, fmt.Errorf("asking what runs in container %s: %w", name, inWords(ctx, err))

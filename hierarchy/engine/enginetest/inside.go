@@ -98,7 +98,7 @@ func (a *api) inspectExec(w http.ResponseWriter, r *http.Request) {
 		found.Running, found.ContainerID = true, x.container
 		x.ending = false
 	case x != nil:
-		found.Running, found.ExitCode, found.ContainerID = !x.done, x.exit, x.container
+		found.ExitCode, found.ContainerID = x.exit, x.container
 	case kind == "running" || kind == "ended":
 		c := s.container(of)
 		found.Running, found.ContainerID = kind == "running" && c != nil && slices.Contains(s.execIDs(c), id), of
