@@ -328,14 +328,7 @@ fuse_all() {
 table() {
 	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
 	echo '|---|---:|---:|---|---:|---:|---:|---:|'
-	row 'docker: nothing changed, 8 images and 3 boxes' ocisi_noop bake_noop 'docker buildx bake of the images, all cached'
-	row 'the same without any network, the registry down' ocisi_offline bake_noop 'the same, with network'
-	row 'docker: one leaf changed, without a box' ocisi_leaf bake_leaf 'docker buildx bake of that target alone'
-	row 'docker: cold tree, 8 images, no boxes' ocisi_cold bake_cold 'docker buildx bake'
-	row 'the same' ocisi_cold chain_cold 'docker buildx build, one after the other'
-	row 'docker: nothing changed, beside 500 foreign images' ocisi_crowded ocisi_alone 'ocisi without them'
-	row 'rootless podman: nothing changed, 8 images and 3 boxes' ocisi_podman chain_podman 'podman build --layers of the images, one after the other, all cached'
-	row 'rootless podman: nothing changed, beside 500 foreign images' podman_crowded ocisi_podman 'ocisi without them'
+	[[ -n ${BENCH_FIRST:-} ]] || builds_table
 	row "docker: first enter of a box of ocisi's Debian image" docker_ready docker_stock 'of a box of the base that it is built on'
 	row "rootless podman: first enter of a box of ocisi's Debian image" podman_ready podman_stock 'of a box of the base that it is built on'
 	echo
@@ -346,6 +339,17 @@ table() {
 	row '100 programs, started' fuse_programs native_programs 'native overlay'
 }
 
+builds_table() {
+	row 'docker: nothing changed, 8 images and 3 boxes' ocisi_noop bake_noop 'docker buildx bake of the images, all cached'
+	row 'the same without any network, the registry down' ocisi_offline bake_noop 'the same, with network'
+	row 'docker: one leaf changed, without a box' ocisi_leaf bake_leaf 'docker buildx bake of that target alone'
+	row 'docker: cold tree, 8 images, no boxes' ocisi_cold bake_cold 'docker buildx bake'
+	row 'the same' ocisi_cold chain_cold 'docker buildx build, one after the other'
+	row 'docker: nothing changed, beside 500 foreign images' ocisi_crowded ocisi_alone 'ocisi without them'
+	row 'rootless podman: nothing changed, 8 images and 3 boxes' ocisi_podman chain_podman 'podman build --layers of the images, one after the other, all cached'
+	row 'rootless podman: nothing changed, beside 500 foreign images' podman_crowded ocisi_podman 'ocisi without them'
+}
+
 main() {
 	rm -rf "$work"
 	mkdir -p "$work/images" "$work/times"
@@ -354,8 +358,10 @@ main() {
 	strangers
 	bake_file > bake.hcl
 	docker pull --quiet "$base" > /dev/null
-	docker_all
-	podman_all
+	if [[ -z ${BENCH_FIRST:-} ]]; then
+		docker_all
+		podman_all
+	fi
 	first_all
 	fuse_all
 	table
