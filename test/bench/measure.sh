@@ -311,7 +311,7 @@ fuse_all() {
 	cat > fuse.conf <<-END
 		[storage]
 		driver = "overlay"
-		graphroot = "$work/fuse"
+		graphroot = "$HOME/ocisi-bench-store"
 		runroot = "$XDG_RUNTIME_DIR/ocisi-bench"
 		[storage.options.overlay]
 		mount_program = "/usr/bin/fuse-overlayfs"
@@ -322,7 +322,6 @@ fuse_all() {
 	race "$builds" native_files fuse_files native_read fuse_read native_programs fuse_programs
 	podman rm --force --time 0 bench-store > /dev/null
 	by_fuse rm --force --time 0 bench-store > /dev/null
-	by_fuse unshare rm -rf "$work/fuse"
 }
 
 table() {
