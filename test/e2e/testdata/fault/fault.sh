@@ -31,26 +31,27 @@ foreign() {
   engine ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | grep -e ' db ' -e ' mine ' | sort
   engine images --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | grep -e foreign -e ublue | sort
   engine volume ls --format '{{.Name}}' | grep precious
-  engine run --rm -v precious:/p ghcr.io/ublue-os/debian-toolbox:latest cat /p/file
+  engine exec db cat /p/file
   (cd "$HOME" && sha256sum .bashrc project/file .local/bin/mine .local/share/applications/mine.desktop fault/*)
 }
 
 # boxes: the box, aside and generations of it
 boxes() { engine ps -a --format '{{.Names}}' | grep -E "^$box(\.ocisi-.*)?$" || true; }
 
-# marks: the private files of all of them, which say which box it is
-marks() {
+# marked MARK: one of them has this private file, which says which box it is
+marked() {
   local name
-  for name in $(boxes); do
-    engine cp "$name:/mark" - 2>/dev/null | tar -xOf - 2>/dev/null || true
-  done | sort
+  for name in $(boxes | sort -r); do
+    [[ $(engine cp "$name:/mark" - 2>/dev/null | tar -xOf - 2>/dev/null) != "$1" ]] || return 0
+  done
+  return 1
 }
 
 # promised: what must hold whatever has happened
 promised() {
   foreign >"$state/foreign.now"
   diff "$state/foreign" "$state/foreign.now" >&2 || broken "something foreign is not as it was"
-  marks | grep -qx "$(cat "$state/mark")" || broken "the box with mark $(cat "$state/mark") is lost: $(boxes | tr '\n' ' ')"
+  marked "$(cat "$state/mark")" || broken "the box with mark $(cat "$state/mark") is lost: $(boxes | tr '\n' ' ')"
 }
 
 case $verb in
@@ -119,12 +120,11 @@ settle) # COMMAND…: the next run
   promised
   ! boxes | grep -e ocisi-old -e ocisi-back || broken "a box was left aside"
   ! find "$HOME/.local/bin" "$HOME/.local/share/applications" "$HOME/.local/share/ocisi" "$HOME/.local/state/ocisi" "$HOME/fault" -name '.*.ocisi-[0-9]*' | grep . || broken "files were left"
-  enter true || broken "the box cannot be entered"
-  [[ $(enter sh -c 'echo $HOME; id -un' | tr '\n' ' ') == "$HOME $(id -un) " ]] || broken "the box has another user or home"
-  "$HOME/.local/bin/faulty" </dev/null || broken "the launcher does not work"
   next=$(($(cat "$state/mark") + 1))
-  enter sudo sh -c "echo $next >/mark"
+  seen=$(enter sh -c "sudo sh -c 'echo $next >/mark'; "'echo "$HOME $(id -un) $(cat /version)"') || broken "the box cannot be entered"
+  [[ $seen == "$HOME $(id -un) "* ]] || broken "the box has another user or home: $seen"
+  "$HOME/.local/bin/faulty" </dev/null || broken "the launcher does not work"
   echo "$next" >"$state/mark"
-  say "well; version $(enter cat /version), boxes: $(boxes | tr '\n' ' ')"
+  say "well; version ${seen##* }, boxes: $(boxes | tr '\n' ' ')"
   ;;
 esac
