@@ -53,7 +53,7 @@ func (on machine) faulty(t *testing.T, manager, user string) *faulty {
 	t.Helper()
 	f := &faulty{machine: on, manager: manager, user: user, home: "/var/home/dev"}
 	f.install(t)
-	if err := on.script(t.Context(), nil, reset); err != nil {
+	if err := on.script(t.Context(), reset); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.run(t, nil, "end") })
@@ -238,16 +238,16 @@ chown -R eve: "$home/.config"
 // TestFullDisk has no room left for the new box.
 func TestFullDisk(t *testing.T) {
 	on := machine{flag.Lookup("suite").Value.String()}
-	if err := on.script(t.Context(), nil, small); err != nil {
+	if err := on.script(t.Context(), small); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := on.script(context.Background(), nil, "loginctl terminate-user eve; sleep 1; umount -l /mnt/small"); err != nil {
+		if err := on.script(context.Background(), "loginctl terminate-user eve; sleep 1; umount -l /mnt/small"); err != nil {
 			t.Log(err)
 		}
 	}()
 	f := on.faulty(t, "podman", "eve")
-	if err := on.script(t.Context(), nil, `fallocate -l $(($(df --output=avail -B1 /mnt/small | tail -n 1) - (30 << 20))) /mnt/small/full`); err != nil {
+	if err := on.script(t.Context(), `fallocate -l $(($(df --output=avail -B1 /mnt/small | tail -n 1) - (30 << 20))) /mnt/small/full`); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.run(t, nil, "hurt", "1", "process"); err != nil {
@@ -256,7 +256,7 @@ func TestFullDisk(t *testing.T) {
 	if err := f.run(t, nil, "failed"); err != nil {
 		t.Error(err)
 	}
-	if err := on.script(t.Context(), nil, "rm /mnt/small/full"); err != nil {
+	if err := on.script(t.Context(), "rm /mnt/small/full"); err != nil {
 		t.Fatal(err)
 	}
 	f.must(t, nil, "settle", "process")
