@@ -87,6 +87,16 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 	return out, nil
 }
 
+// Boxes returns each image once for each of its boxes (Image.Boxes), in the
+// graph's order.
+func (g *Graph) Boxes() []Image {
+	var all []Image
+	for _, im := range g.Images {
+		all = append(all, im.Boxes()...)
+	}
+	return all
+}
+
 // named returns the images of a name; the same one may be in two stores.
 func (g *Graph) named(name string) []Image {
 	return slices.DeleteFunc(slices.Clone(g.Images), func(im Image) bool {

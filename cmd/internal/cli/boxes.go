@@ -99,11 +99,9 @@ func (s *session) spec(im hierarchy.Image) box.Spec {
 // specOf returns what is known of a box by its name alone: all of it when the
 // config wants it.
 func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) box.Spec {
-	for _, im := range g.Images {
-		for _, one := range im.Boxes() {
-			if one.Manager == m && one.Box.Name == name {
-				return s.spec(one)
-			}
+	for _, im := range g.Boxes() {
+		if im.Manager == m && im.Box.Name == name {
+			return s.spec(im)
 		}
 	}
 	return box.Spec{Manager: m, Box: hierarchy.Box{Name: name}, Keep: hierarchy.DefaultKeep, Force: s.force}

@@ -95,11 +95,9 @@ func (s *session) diff(ctx context.Context, g *hierarchy.Graph, name string) (*b
 
 // packagesOf returns the packages that the config installs in a box.
 func packagesOf(g *hierarchy.Graph, name string) []string {
-	for _, im := range g.Images {
-		for _, one := range im.Boxes() {
-			if one.Box.Name == name {
-				return one.Box.AdditionalPackages
-			}
+	for _, im := range g.Boxes() {
+		if im.Box.Name == name {
+			return im.Box.AdditionalPackages
 		}
 	}
 	return nil

@@ -89,14 +89,12 @@ func (x *exports) look(ctx context.Context) error {
 	x.host = s.env.launcherHost()
 	x.host.Boxes = boxNames(stores)
 	x.wanted, x.bins = nil, nil
-	for _, im := range x.graph.Images {
-		for _, one := range im.Boxes() {
-			wanted := exportsOf(stores, one)
-			x.wanted = append(x.wanted, launcher.Known(s.owner(one), wanted, x.dirs)...)
-			for _, bins := range []string{x.dirs.Bins(wanted), x.dirs.Bins(*one.Box)} {
-				if !slices.Contains(x.bins, bins) {
-					x.bins = append(x.bins, bins)
-				}
+	for _, im := range x.graph.Boxes() {
+		wanted := exportsOf(stores, im)
+		x.wanted = append(x.wanted, launcher.Known(s.owner(im), wanted, x.dirs)...)
+		for _, bins := range []string{x.dirs.Bins(wanted), x.dirs.Bins(*im.Box)} {
+			if !slices.Contains(x.bins, bins) {
+				x.bins = append(x.bins, bins)
 			}
 		}
 	}
@@ -234,11 +232,9 @@ func (x *exports) repair(ctx context.Context, dryRun bool) ([][]string, error) {
 		_, err := launcher.Switch(s.env.Disk, r.write)
 		errs = append(errs, err)
 	}
-	for _, im := range x.graph.Images {
-		for _, one := range im.Boxes() {
-			if r.boxes[one.Box.Name] {
-				errs = append(errs, s.boxes.Export(ctx, s.engines[one.Manager], s.spec(one), nil))
-			}
+	for _, im := range x.graph.Boxes() {
+		if r.boxes[im.Box.Name] {
+			errs = append(errs, s.boxes.Export(ctx, s.engines[im.Manager], s.spec(im), nil))
 		}
 	}
 	return r.rows, errors.Join(errs...)
@@ -278,9 +274,7 @@ func (x *exports) repairs() repairs {
 
 // wants reports whether a box is the config's.
 func (x *exports) wants(box string) bool {
-	return slices.ContainsFunc(x.graph.Images, func(im hierarchy.Image) bool {
-		return slices.ContainsFunc(im.Boxes(), func(one hierarchy.Image) bool { return one.Box.Name == box })
-	})
+	return slices.ContainsFunc(x.graph.Boxes(), func(im hierarchy.Image) bool { return im.Box.Name == box })
 }
 
 // rewritten returns a program's launcher that distrobox wrote, and that calls a

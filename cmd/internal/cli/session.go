@@ -96,10 +96,8 @@ func (s *session) observe(ctx context.Context, g *hierarchy.Graph, all bool) (pl
 		out[store.Manager] = store
 	}
 	s.boxes.Host.Boxes = boxNames(out)
-	for _, im := range g.Images {
-		for _, one := range im.Boxes() { // which may be made meanwhile
-			s.boxes.Host.Boxes[one.Manager] = append(s.boxes.Host.Boxes[one.Manager], one.Box.Name)
-		}
+	for _, im := range g.Boxes() { // which may be made meanwhile
+		s.boxes.Host.Boxes[im.Manager] = append(s.boxes.Host.Boxes[im.Manager], im.Box.Name)
 	}
 	return out, nil
 }
@@ -135,14 +133,12 @@ func (s *session) look(ctx context.Context, g *hierarchy.Graph, m hierarchy.Mana
 			return store, err
 		}
 	}
-	for _, im := range g.Images {
-		for _, one := range im.Boxes() {
-			if one.Manager != m {
-				continue
-			}
-			if err := s.lookAtBox(ctx, &store, one); err != nil {
-				return store, err
-			}
+	for _, im := range g.Boxes() {
+		if im.Manager != m {
+			continue
+		}
+		if err := s.lookAtBox(ctx, &store, im); err != nil {
+			return store, err
 		}
 	}
 	return store, nil
