@@ -61,10 +61,15 @@ func (j *job) link(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := j.links.write(ctx, c); err != nil {
+	return place(ctx, j.links, c)
+}
+
+// place writes the launchers of a box that is there, and removes the others of it.
+func place(ctx context.Context, l launchers, c hierarchy.StoredBox) error {
+	if _, err := l.write(ctx, c); err != nil {
 		return err
 	}
-	return j.links.prune()
+	return l.prune()
 }
 
 // dirs are the folders of the user's launchers.

@@ -151,8 +151,5 @@ func (j *job) relaunch(ctx context.Context, c hierarchy.StoredBox) error {
 	if links == nil || err != nil {
 		return err
 	}
-	if _, err := links.write(ctx, c); err != nil {
-		return err
-	}
-	return links.prune()
+	return place(ctx, links, c)
 }
