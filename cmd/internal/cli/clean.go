@@ -102,11 +102,8 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if yes, err := o.env.confirmRemoval(cmd, p, o.yes); err != nil || !yes {
 		return err
 	}
-	start := o.env.Now()
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
 	s.removeSuperseded(ctx)
-	o.env.failures(results, s.config)
-	o.env.summary(results, o.env.Now().Sub(start))
 	for _, r := range results {
 		if r.State != apply.Done {
 			return errFailed

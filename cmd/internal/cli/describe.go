@@ -63,24 +63,26 @@ func (s *session) describeBox(ctx context.Context, st *plan.Step, b hierarchy.St
 // image, unless the copy is there, or another new box pays for it. While an image
 // is yet to be built, that is about what it was, or what it is built from.
 func (s *session) price(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
-	copies := map[hierarchy.Manager]bool{}
-	paid := map[string]bool{}
+	var made []*plan.Step // of each image the first
 	for i := range steps {
 		st := &steps[i]
-		if st.Kind != plan.Box || st.Action != plan.Create && st.Action != plan.Recreate || st.Manager != hierarchy.Podman {
+		isMade := st.Kind == plan.Box && (st.Action == plan.Create || st.Action == plan.Recreate)
+		if !isMade || st.Manager != hierarchy.Podman || st.Wanted.Box.Root {
 			continue
 		}
-		if _, asked := copies[st.Manager]; !asked {
-			info, err := s.engines[st.Manager].Info(ctx)
-			if err != nil {
-				return err
-			}
-			copies[st.Manager] = info.Copies
+		if !slices.ContainsFunc(made, func(x *plan.Step) bool { return x.Wanted.Ref() == st.Wanted.Ref() }) {
+			made = append(made, st)
 		}
-		if ref := st.Wanted.Ref(); copies[st.Manager] && !st.Wanted.Box.Root && !paid[ref] {
-			paid[ref] = true
-			st.Copy = s.copyOf(ctx, stores[st.Manager], steps, ref)
-		}
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	info, err := s.engines[hierarchy.Podman].Info(ctx)
+	if err != nil || !info.Copies {
+		return err
+	}
+	for _, st := range made {
+		st.Copy = s.copyOf(ctx, stores[hierarchy.Podman], steps, st.Wanted.Ref())
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]lis
 		for _, b := range hierarchy.Generations(store.Boxes, box) {
 			_, _, n := b.Role()
 			alone := []plan.Step{{Target: plan.Target{Kind: plan.Box, Manager: store.Manager, Name: b.Name}, Action: plan.Remove}}
-			if _, err := s.weigh(ctx, plan.Stores{store.Manager: store}, alone); err != nil {
+			if _, err := s.weighIn(ctx, store, pointers(alone)); err != nil {
 				return nil, err
 			}
 			rows = append(rows, listedGeneration{

@@ -184,10 +184,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 }
 
 func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
-	start := r.env.Now()
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
-	r.env.failures(results, r.loaded.config.File)
-	r.env.summary(results, r.env.Now().Sub(start))
 	if ctx.Err() != nil {
 		return errFailed
 	}
@@ -233,11 +230,15 @@ func (env Env) postponed(results []apply.Result, verb string) error {
 	return err
 }
 
-// apply runs a plan and shows it.
+// apply runs a plan and shows it, and in the end what failed and what was done.
 func (env Env) apply(ctx context.Context, s *session, p plan.Plan, jobs int, log *runLog, verbose bool) []apply.Result {
 	show := env.progress(p, log, verbose)
 	tools := apply.Tools{Puller: s, Builder: s, Boxer: s, Remover: s}
-	return apply.Run(ctx, p, tools, apply.Options{Jobs: jobs, Serial: s.serial, Emit: show.show})
+	start := env.Now()
+	results := apply.Run(ctx, p, tools, apply.Options{Jobs: jobs, Serial: s.serial, Emit: show.show})
+	env.failures(results, s.config)
+	env.summary(results, env.Now().Sub(start))
+	return results
 }
 
 // ask puts a question whose answer is yes or no; the default is no. Without a

@@ -94,10 +94,7 @@ func (o *rollbackOptions) apply(ctx context.Context, cmd *cobra.Command, s *sess
 		return err
 	}
 	fmt.Fprintln(o.env.Stdout)
-	start := o.env.Now()
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
-	o.env.failures(results, s.config)
-	o.env.summary(results, o.env.Now().Sub(start))
 	for _, r := range results {
 		if r.State == apply.Failed || ctx.Err() != nil {
 			return errFailed
