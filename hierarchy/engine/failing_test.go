@@ -2,12 +2,8 @@ package engine_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"io"
 	"io/fs"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -33,7 +29,6 @@ func questions(ctx context.Context, e *engine.Engine, name string) map[string]er
 		"written":  func() error { _, err := e.Written(ctx, name); return err },
 		"changes":  func() error { _, err := e.Changes(ctx, name); return err },
 		"stop":     func() error { return e.StopContainer(ctx, name, 0) },
-		"archive":  func() error { _, err := e.Archive(ctx, name, "/nothing"); return err },
 	} {
 		wg.Go(func() {
 			err := ask()
@@ -123,41 +118,4 @@ func TestExecHangs(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-// A stream may take as long as it takes, but not stand still.
-func TestArchiveStandsStill(t *testing.T) {
-	mux := http.NewServeMux()
-	mux.HandleFunc("/_ping", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Api-Version", "1.41") })
-	mux.HandleFunc("GET /v1.41/containers/box/archive", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString([]byte("{}")))
-		for range 6 { // longer than the patience, in all
-			_, _ = w.Write([]byte("part "))
-			_ = http.NewResponseController(w).Flush()
-			time.Sleep(100 * time.Millisecond)
-		}
-		<-r.Context().Done()
-	})
-	srv := httptest.NewServer(mux)
-	defer srv.Close()
-	getenv := func(name string) string {
-		if name == "DOCKER_HOST" {
-			return strings.Replace(srv.URL, "http://", "tcp://", 1)
-		}
-		return ""
-	}
-	e, err := engine.Open(t.Context(), hierarchy.Docker, engine.Options{Getenv: getenv, Timeout: 400 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = e.Close() }()
-	r, err := e.Archive(t.Context(), "box", "/x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := io.ReadAll(r)
-	if err == nil || err.Error() != "no answer after 400ms" || string(got) != strings.Repeat("part ", 6) {
-		t.Errorf("%q, %v", got, err)
-	}
-	_ = r.Close()
 }

@@ -129,15 +129,6 @@ func (w *world) stored(name string) {
 			t.Errorf("%s: %v, %v", path, got, err)
 		}
 	}
-	r, err := w.e.Archive(t.Context(), name, "/etc/apt")
-	w.ok(err)
-	if got := listed(t, r); !strings.HasPrefix(got, "apt/:") && !strings.HasPrefix(got, "apt:") || !strings.Contains(got, " apt/sources.list") && !strings.Contains(got, " apt/apt.conf.d/") {
-		t.Errorf("archive %.200q", got)
-	}
-	w.ok(r.Close())
-	if _, err := w.e.Archive(t.Context(), name, "/etc/nosuch"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("archive of nothing: %v", err)
-	}
 	log, err := w.e.Logs(t.Context(), name, 2)
 	if lines := strings.Split(log, "\n"); err != nil || len(lines) != 2 || !slices.Contains(lines, "three") && !slices.Contains(lines, "two") {
 		t.Errorf("log %q, %v", log, err)

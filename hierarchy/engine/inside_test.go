@@ -1,10 +1,7 @@
 package engine_test
 
 import (
-	"archive/tar"
 	"errors"
-	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -129,54 +126,6 @@ func TestExec(t *testing.T) {
 			t.Errorf("in a container that has ended: %v", err)
 		}
 	})
-}
-
-func TestArchive(t *testing.T) {
-	each(t, withBox(), func(t *testing.T, s *story) {
-		for path, want := range map[string]string{
-			"/usr/share":         "share/: share/a.desktop:Exec=a\n share/icons/a.png:png",
-			"/etc/new":           "new:text",
-			"/bin":               "bin:", // the link, not what it leads to
-			"/bin/zsh":           "zsh:",
-			"/usr/share/nothing": "",
-		} {
-			r, err := s.Archive(t.Context(), "ended", path)
-			if path == "/etc/new" {
-				r, err = s.Archive(t.Context(), "box", path)
-			}
-			if want == "" {
-				if !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("%s: %v", path, err)
-				}
-				continue
-			}
-			s.ok(err)
-			if got := listed(t, r); got != want {
-				t.Errorf("%s: %q", path, got)
-			}
-			s.ok(r.Close())
-		}
-	})
-}
-
-// listed returns names and contents of a tar stream.
-func listed(t *testing.T, r io.Reader) string {
-	t.Helper()
-	var all []string
-	for tr := tar.NewReader(r); ; {
-		h, err := tr.Next()
-		if err == io.EOF { //nolint:errorlint // as tar has it
-			return strings.Join(all, " ")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := io.ReadAll(tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, h.Name+":"+string(data))
-	}
 }
 
 func TestExists(t *testing.T) {

@@ -39,7 +39,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /containers/{name}/exec", a.createExec)
 	mux.HandleFunc("GET /containers/{name}/logs", a.logs)
 	mux.HandleFunc("GET /containers/{name}/changes", a.changes)
-	mux.HandleFunc("GET /containers/{name}/archive", a.archive) // and HEAD
+	mux.HandleFunc("HEAD /containers/{name}/archive", a.archive)
 	mux.HandleFunc("POST /exec/{id}/start", a.startExec)
 	mux.HandleFunc("GET /exec/{id}/json", a.inspectExec)
 	mux.HandleFunc("DELETE /containers/{name}", a.removeContainer)

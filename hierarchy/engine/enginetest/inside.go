@@ -1,8 +1,6 @@
 package enginetest
 
 import (
-	"archive/tar"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"io/fs"
@@ -143,7 +141,7 @@ func (a *api) changes(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// archive answers GET and HEAD with what is at a path.
+// archive answers HEAD with what is at a path.
 func (a *api) archive(w http.ResponseWriter, r *http.Request) {
 	a.withContainer(w, r, func(c *Container) {
 		path := r.FormValue("path")
@@ -163,11 +161,7 @@ func (a *api) archive(w http.ResponseWriter, r *http.Request) {
 		}
 		data, _ := json.Marshal(stat) // plain values
 		w.Header().Set("X-Docker-Container-Path-Stat", base64.StdEncoding.EncodeToString(data))
-		w.Header().Set("Content-Type", "application/x-tar")
 		w.WriteHeader(http.StatusOK)
-		if r.Method == http.MethodGet {
-			_, _ = w.Write(t.tar(path, c.Created))
-		}
 	})
 }
 
@@ -233,29 +227,4 @@ func (t tree) resolve(path string) string {
 		path = at
 	}
 	return at
-}
-
-// tar returns a file, or a folder with all that is in it.
-func (t tree) tar(path string, made int64) []byte {
-	var out bytes.Buffer
-	tw := tar.NewWriter(&out)
-	add := func(path, name string) {
-		content, isFile := t.content(path)
-		h := &tar.Header{Name: name, Mode: mode(path), Size: int64(len(content)), ModTime: time.Unix(made, 0), Typeflag: tar.TypeReg}
-		if target, ok := strings.CutPrefix(content, link); ok {
-			h.Typeflag, h.Linkname, h.Size, content = tar.TypeSymlink, target, 0, ""
-		}
-		if !isFile {
-			h.Typeflag, h.Mode, h.Name = tar.TypeDir, 0o755, name+"/"
-		}
-		_ = tw.WriteHeader(h)
-		_, _ = tw.Write([]byte(content))
-	}
-	root := pathpkg.Base(path)
-	add(path, root)
-	for _, file := range t.below(path) {
-		add(file, root+strings.TrimPrefix(file, path))
-	}
-	_ = tw.Close()
-	return out.Bytes()
 }
