@@ -24,7 +24,7 @@ type Builder interface {
 }
 
 // A Boxer makes the box of an image that was built. It returns what it did:
-// Create, Recreate, Export or Keep.
+// Create, Recreate, RollBack, Export, Trim or Keep.
 type Boxer interface {
 	Box(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (plan.Action, error)
 }

@@ -155,6 +155,19 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 	return j.out, err
 }
 
+// Trim removes the generations of a box that are more than the spec keeps, the
+// oldest first, but none that somebody uses. Nothing else is looked at.
+func (d *Distrobox) Trim(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
+	j := d.newJob(eng, s, emit)
+	if s.rootful() {
+		if err := (rootStore{d}).may(ctx, s.Box.Name); err != nil {
+			return Outcome{}, err
+		}
+	}
+	err := j.surplus(ctx)
+	return j.out, err
+}
+
 // Remove removes a box with the engine, not with "distrobox rm", which also
 // deletes launchers and icons of others. What is no box is a *NotBoxError; a
 // box that is not there is fine. Its launchers go with it; its home stays.

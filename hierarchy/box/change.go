@@ -182,8 +182,8 @@ func (j *job) surplus(ctx context.Context) error {
 	all := hierarchy.Generations(boxes, j.spec.Box.Name)
 	var errs []error
 	for i := len(all) - 1; i >= max(j.spec.Keep, 0); i-- {
-		err := j.free(ctx, all[i].Name)
-		if _, inUse := errors.AsType[*InUseError](err); inUse {
+		n, err := j.store.Sessions(ctx, all[i].Name)
+		if n > 0 {
 			continue
 		}
 		j.say("removing the old box %s", all[i].Name)

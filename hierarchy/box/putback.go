@@ -24,19 +24,31 @@ func (j *job) putBack(ctx context.Context, c *change) error {
 	if err != nil {
 		return j.lost(c, err)
 	}
+	shelved := ""
 	if found {
-		if err := j.giveWay(ctx, c, now); err != nil {
+		if shelved, err = j.giveWay(ctx, c, now); err != nil {
 			return j.lost(c, err)
 		}
 	}
-	if c.old.ID == "" {
-		return nil
+	if c.old.ID != "" {
+		if err := j.rename(ctx, at(c.old, from), name); err != nil {
+			return j.lost(c, err)
+		}
+		j.say("the old box %s is back", name)
 	}
-	if err := j.rename(ctx, at(c.old, from), name); err != nil {
-		return j.lost(c, err)
-	}
-	j.say("the old box %s is back", name)
+	j.rest(ctx, shelved)
 	return nil
+}
+
+// rest stops a generation that was to come back, when there is one. That it goes
+// on running hurts nobody.
+func (j *job) rest(ctx context.Context, name string) {
+	if name == "" {
+		return
+	}
+	if err := j.store.StopContainer(ctx, name, stopGrace); err != nil {
+		j.say("%s was not stopped: %v", name, err)
+	}
 }
 
 // lost says where the old box is while it has not its name.
@@ -70,18 +82,20 @@ func (j *job) whereabouts(ctx context.Context, c *change) (string, error) {
 	return "", &finalError{fmt.Errorf("it is gone; box %s stays as it is", j.spec.Box.Name)}
 }
 
-// giveWay frees the name of the box for the old one.
-func (j *job) giveWay(ctx context.Context, c *change, now hierarchy.StoredBox) error {
+// giveWay frees the name of the box for the old one. It returns the name of the
+// generation that this makes, if it does.
+func (j *job) giveWay(ctx context.Context, c *change, now hierarchy.StoredBox) (string, error) {
 	switch {
 	case c.back.ID != "" && now.ID == c.back.ID:
-		return j.rename(ctx, now, hierarchy.KeptAs(j.spec.Box.Name, c.n))
+		kept := hierarchy.KeptAs(j.spec.Box.Name, c.n)
+		return kept, j.rename(ctx, now, kept)
 	case c.back.ID == "" && j.isNew(c, now):
 		// An engine may finish a create after the program that asked is gone.
-		return j.store.RemoveContainer(ctx, now.Name)
+		return "", j.store.RemoveContainer(ctx, now.Name)
 	case c.old.ID == "" && c.back.ID != "":
-		return nil // the name was free, and somebody took it
+		return "", nil // the name was free, and somebody took it
 	}
-	return &finalError{fmt.Errorf("a container that ocisi did not make has the name %s", now.Name)}
+	return "", &finalError{fmt.Errorf("a container that ocisi did not make has the name %s", now.Name)}
 }
 
 // isNew reports whether a container is the one that this job made.

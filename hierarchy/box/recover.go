@@ -69,13 +69,15 @@ func (j *job) putRight(ctx context.Context, c *change) error {
 	case works:
 		return errors.Join(j.finish(ctx, c), j.relaunch(ctx, now))
 	}
-	if err := j.dismiss(ctx, c, now); err != nil {
+	shelved, err := j.dismiss(ctx, c, now)
+	if err != nil {
 		return err
 	}
 	if err := j.rename(ctx, at(c.old, c.aside), name); err != nil {
 		return err
 	}
 	j.say("the old box %s is back", name)
+	j.rest(ctx, shelved)
 	return j.relaunch(ctx, c.old)
 }
 
@@ -129,10 +131,11 @@ func (j *job) finish(ctx context.Context, c *change) error {
 
 // dismiss frees the name of the box: a new one that does not work is removed. A
 // generation is none: it was brought back, by ocisi or by somebody who put
-// things right by hand. It is kept under its number, or the next one.
-func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) error {
+// things right by hand. It is kept under its number, or the next one; that name
+// is returned.
+func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) (string, error) {
 	if c.n == 0 && now.Created >= c.old.Created {
-		return j.store.RemoveContainer(ctx, now.Name)
+		return "", j.store.RemoveContainer(ctx, now.Name)
 	}
 	kept := hierarchy.KeptAs(now.Name, c.n)
 	_, taken, err := j.store.Container(ctx, kept)
@@ -140,9 +143,9 @@ func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) e
 		kept, err = j.nextGeneration(ctx, c.n)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	return j.rename(ctx, now, kept)
+	return kept, j.rename(ctx, now, kept)
 }
 
 // relaunch makes the launchers those of a box that has its name again.

@@ -57,12 +57,12 @@ func TestRollback(t *testing.T) {
 		},
 		{
 			name: "does not start", world: func(w *world) { two(w); w.broken["box3"] = true },
-			calls: "rename tool tool.ocisi-back-3, rename tool.ocisi-3 tool, rename tool tool.ocisi-3, rename tool.ocisi-back-3 tool",
+			calls: "rename tool tool.ocisi-back-3, rename tool.ocisi-3 tool, rename tool tool.ocisi-3, rename tool.ocisi-back-3 tool, stop tool.ocisi-3",
 			boxes: "tool=box1 tool.ocisi-1=box2 tool.ocisi-3=box3", err: "box tool: start: exit status 1: Error: it broke",
 		},
 		{
 			name: "gone, and does not start", world: func(w *world) { w.has("tool.ocisi-2", ours).broken["box1"] = true },
-			calls: "rename tool.ocisi-2 tool, rename tool tool.ocisi-2",
+			calls: "rename tool.ocisi-2 tool, rename tool tool.ocisi-2, stop tool.ocisi-2",
 			boxes: "tool.ocisi-2=box1", err: "box tool: start: exit status 1: Error: it broke",
 		},
 		{
@@ -138,5 +138,30 @@ func TestRollbackOfRootsBox(t *testing.T) {
 	_, err = w.maker().Rollback(t.Context(), w, s, 0, nil)
 	if _, ok := errors.AsType[*SudoError](err); !ok {
 		t.Errorf("a password: %v", err)
+	}
+}
+
+// Trim keeps the latest, and one that somebody is in, --force or not.
+func TestTrim(t *testing.T) {
+	ours := byOcisi("tool")
+	for _, test := range []struct {
+		keep  int
+		force bool
+		calls string
+	}{
+		{keep: 3, calls: ""},
+		{keep: 1, calls: "remove tool.ocisi-2"},
+		{keep: 0, force: true, calls: "remove tool.ocisi-2, remove tool.ocisi-9"},
+	} {
+		w := newWorld(t)
+		w.has("tool", ours).has("tool.ocisi-1", ours).has("tool.ocisi-2", ours).has("tool.ocisi-9", ours).has("other.ocisi-1", byOcisi("other"))
+		w.sessions["box2"] = 1
+		out, err := w.maker().Trim(t.Context(), w, Spec{Manager: hierarchy.Podman, Box: hierarchy.Box{Name: "tool"}, Keep: test.keep, Force: test.force}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(w.calls, ", "); got != test.calls || len(out.Removed) != strings.Count(got, "remove ") {
+			t.Errorf("keep %d: did %q, want %q; says %v", test.keep, got, test.calls, out.Removed)
+		}
 	}
 }

@@ -51,7 +51,7 @@ func problems() []string {
 
 // Conflicts returns, joined, a *ConflictError for each file that must not be
 // written. A launcher of the same box may be replaced, whoever wrote it, and so
-// may that of a box that is gone.
+// may that of a box that is gone or dropped.
 func (h Host) Conflicts(files []File) error {
 	var all []error
 	at := map[string]File{}
@@ -84,7 +84,7 @@ func (h Host) taken(f File) (Reason, string) {
 		return "", ""
 	case !launcher:
 		return NotOurs, ""
-	case there.Owner.Is(f.Owner) || h.gone(there.Owner):
+	case there.Owner.Is(f.Owner) || h.gone(there.Owner) || h.Dropped != nil && h.Dropped(there.Owner):
 		return "", ""
 	}
 	return OtherBox, there.Owner.name()

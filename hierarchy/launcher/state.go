@@ -19,6 +19,7 @@ type Host struct {
 	Path    []string                       // the folders of PATH
 	Boxes   map[hierarchy.Manager][]string // names of boxes, of every manager that could be asked; one that waits aside counts by its own name
 	Default hierarchy.Manager              // where distrobox looks when nobody names a manager
+	Dropped func(Owner) bool               // boxes that their config no longer wants, though they may be there; nil: none
 }
 
 // State is what is to be said about a launcher.

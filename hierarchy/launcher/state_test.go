@@ -233,6 +233,7 @@ func TestConflicts(t *testing.T) {
 	other("own", "docker", "box-1")
 	other("moved", "podman", "box-1") // the box was podman's before
 	other("others", "podman", "pod")
+	other("dropped", "podman", "both")
 	other("gone", "podman", "none")
 	other("unasked", "lilipod", "none")
 	dbx("dbxown", "box-1")
@@ -261,13 +262,14 @@ func TestConflicts(t *testing.T) {
 	again := NewProgram(o, w.Dirs, "/opt/bin/new", "/home/u/bin/new")
 	files := []File{icon, icon, entrance, entrance, w.app(o), at("rg"), at("rg"), again}
 	for _, name := range []string{
-		"new", "own", "moved", "others", "gone", "unasked", "dbxown", "dbxother", "dbxgone", "text", "folder",
+		"new", "own", "moved", "others", "dropped", "gone", "unasked", "dbxown", "dbxother", "dbxgone", "text", "folder",
 		"dangling", "link", "linked", "fzf", "uv", "jq", "node", "new",
 	} {
 		files = append(files, at(name))
 	}
 	got := map[string]string{}
 	h := w.host("/usr/bin", "/home/u/bin")
+	h.Dropped = func(o Owner) bool { return o.Box == "both" && o.Manager == hierarchy.Podman }
 	all, ok := h.Conflicts(files).(interface{ Unwrap() []error })
 	if !ok {
 		t.Fatal("no conflicts")

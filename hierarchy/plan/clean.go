@@ -13,14 +13,13 @@ import (
 type CleanOptions struct {
 	File        string // the config's path
 	Boxless     bool   // also images that no box is made from
-	Generations bool   // also the generations that a rollback would need; else those that are more than the config keeps
+	Generations bool   // also those of boxes that stay, which a rollback would need
 }
 
 // Clean plans the removal of what ocisi made and the config does not want: boxes
 // and images that are no longer in it or disabled, with their generations.
 func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 	wanted := map[Target]string{}
-	keep := map[Target]int{}
 	for _, im := range g.Images {
 		t := Target{Image, im.Manager, im.Ref()}
 		wanted[t] = "kept"
@@ -28,25 +27,20 @@ func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 			wanted[t] = "boxless"
 		}
 		for _, one := range im.Boxes() {
-			t := Target{Box, im.Manager, one.Box.Name}
-			wanted[t], keep[t] = "kept", one.Keep
-			if o.Generations {
-				keep[t] = 0
-			}
+			wanted[Target{Box, im.Manager, one.Box.Name}] = "kept"
 		}
 	}
 	var p Plan
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
-		boxes := cleanBoxes(stores[m], wanted, keep, o.File)
+		boxes := cleanBoxes(stores[m], wanted, o)
 		p.Steps = append(p.Steps, boxes...)
 		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o.File, boxes)...)
 	}
 	return p
 }
 
-func cleanBoxes(store hierarchy.Store, wanted map[Target]string, keep map[Target]int, file string) []Step {
+func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions) []Step {
 	var steps []Step
-	boxes := newShelf(store.Boxes)
 	remove := func(b hierarchy.StoredBox, reason string) {
 		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: reason})
 	}
@@ -54,16 +48,13 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, keep map[Target
 		name, role, _ := b.Role()
 		t := Target{Box, store.Manager, name}
 		switch {
-		case role == hierarchy.NoRole || b.Labels[hierarchy.LabelConfig] != file:
+		case role == hierarchy.NoRole || b.Labels[hierarchy.LabelConfig] != o.File:
 		case wanted[t] == "" && role == hierarchy.Kept:
 			remove(b, "generation of a box that is not in the config or disabled")
 		case wanted[t] == "":
 			remove(b, "box is not in the config or disabled")
-		case role == hierarchy.Kept:
-			later := slices.IndexFunc(hierarchy.Generations(boxes.kept[name], name), func(x hierarchy.StoredBox) bool { return x.ID == b.ID })
-			if later >= keep[t] {
-				remove(b, "generation of "+name+", for a rollback")
-			}
+		case role == hierarchy.Kept && o.Generations:
+			remove(b, "generation of "+name+", for a rollback")
 		}
 	}
 	return steps

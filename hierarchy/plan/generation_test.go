@@ -85,15 +85,6 @@ func TestCleanGenerations(t *testing.T) {
 	}{
 		{"one is kept", func(*world) {}, plan.CleanOptions{}, ""},
 		{"all go", func(*world) {}, plan.CleanOptions{Generations: true}, "remove gobox.ocisi-1: generation of gobox, for a rollback\n"},
-		{"the earliest of two goes", func(w *world) {
-			later := w.store.Boxes[1]
-			later.Name, later.ID = "gobox.ocisi-4", "later"
-			w.store.Boxes = append(w.store.Boxes, later)
-		}, plan.CleanOptions{}, "remove gobox.ocisi-1: generation of gobox, for a rollback\n"},
-		{"none is kept", func(w *world) {
-			w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 0\n  distrobox: gobox", 1)
-		}, plan.CleanOptions{},
-			"remove gobox.ocisi-1: generation of gobox, for a rollback\n"},
 		{"with its box", func(w *world) { w.config = strings.Replace(w.config, "assemble: true", "assemble: false", 1) }, plan.CleanOptions{},
 			"remove gobox: box is not in the config or disabled\nremove gobox.ocisi-1: generation of a box that is not in the config or disabled\n"},
 		{"not those of another config", func(w *world) { w.store.Boxes[1].Labels[hierarchy.LabelConfig] = "/other.yaml" }, plan.CleanOptions{Generations: true}, ""},
@@ -106,6 +97,42 @@ func TestCleanGenerations(t *testing.T) {
 			p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, c.o)
 			if got := reasons(p); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// More generations than the config keeps go, whoever left them.
+func TestTrim(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(w *world)
+		want   string
+	}{
+		{"two of three", func(*world) {}, "trim: keep is 1, so these go: gobox.ocisi-2, gobox.ocisi-1"},
+		{"none is kept", func(w *world) {
+			w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 0\n  distrobox: gobox", 1)
+		}, "trim: keep is 0, so these go: gobox.ocisi-4, gobox.ocisi-2, gobox.ocisi-1"},
+		{"all are kept", func(w *world) {
+			w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 3\n  distrobox: gobox", 1)
+		}, "keep: nothing changed"},
+		{"not one that runs", func(w *world) { w.store.Boxes[1].Running = true }, "trim: keep is 1, so these go: gobox.ocisi-2"},
+		{"a box that is gone", func(w *world) { w.store.Boxes = w.store.Boxes[1:] }, "create: box does not exist; a former one is there for a rollback, gobox.ocisi-4"},
+		{"a new box does it, too", func(w *world) { w.files["d/Containerfile.godx"] += "RUN yet more\n" },
+			"recreate: image godx is rebuilt; kept if its layers come out the same"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := replaced(t)
+			for _, name := range []string{"gobox.ocisi-4", "gobox.ocisi-2"} {
+				more := w.store.Boxes[1]
+				more.Name, more.ID = name, name
+				w.store.Boxes = append(w.store.Boxes, more)
+			}
+			c.change(w)
+			for _, s := range w.plan(plan.Options{}).Steps {
+				if got := string(s.Action) + ": " + s.Reason; s.Kind == plan.Box && got != c.want {
+					t.Errorf("got  %s\nwant %s", got, c.want)
+				}
 			}
 		})
 	}

@@ -20,6 +20,7 @@ const (
 	Recreate Action = "recreate" // a box that is there; kept after all when its image comes out the same
 	RollBack Action = "rollback" // a box to a generation of its
 	Export   Action = "export"   // what a box should have on the host and has not
+	Trim     Action = "trim"     // the generations of a box, to as many as the config keeps
 	Keep     Action = "keep"     // nothing to do
 	Skip     Action = "skip"     // not there, and not needed now
 	Remove   Action = "remove"   // an image's name, or a box

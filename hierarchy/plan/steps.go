@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -123,7 +124,26 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 		return s
 	}
 	s.Action, s.Reason, s.Owner = d.decideBox(im, one.Box, x, boxes)
+	former := hierarchy.Generations(boxes.kept[name], name)
+	if s.Action == Create && len(former) > 0 {
+		s.Reason += "; a former one is there for a rollback, " + former[0].Name
+	}
+	if more := surplus(former, one.Keep); s.Action == Keep && len(more) > 0 {
+		s.Action, s.Reason = Trim, fmt.Sprintf("keep is %d, so these go: %s", one.Keep, strings.Join(more, ", "))
+	}
 	return s
+}
+
+// surplus returns the names of those generations that are more than the config
+// keeps. One that runs is in use.
+func surplus(former []hierarchy.StoredBox, keep int) []string {
+	var more []string
+	for i, b := range former {
+		if i >= keep && !b.Running {
+			more = append(more, b.Name)
+		}
+	}
+	return more
 }
 
 func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes shelf) (action Action, reason, owner string) {

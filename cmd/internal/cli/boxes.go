@@ -179,10 +179,13 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 	e := s.engines[st.Manager]
 	var out box.Outcome
 	var err error
-	if st.Action == plan.RollBack {
+	switch st.Action {
+	case plan.RollBack:
 		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name, Root: st.Root}, Force: s.force}
 		out, err = s.boxes.Rollback(ctx, e, spec, st.Generation, emit)
-	} else {
+	case plan.Trim:
+		out, err = s.boxes.Trim(ctx, e, s.spec(st.Wanted), emit)
+	default:
 		out, err = s.boxes.Replace(ctx, e, s.spec(st.Wanted), emit)
 	}
 	s.supersede(st.Manager, out)
@@ -191,9 +194,11 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 		return "", &apply.PostponedError{Err: err}
 	case err != nil:
 		return "", err
-	case out.Before.ID == "" && st.Action != plan.RollBack:
+	case st.Action == plan.RollBack, st.Action == plan.Trim, st.Action == plan.Export && out.Before.ID != "":
+		return st.Action, nil
+	case out.Before.ID == "":
 		return plan.Create, nil
-	case out.Before.ID != out.After.ID, st.Action == plan.Export:
+	case out.Before.ID != out.After.ID:
 		return st.Action, nil
 	}
 	return plan.Keep, nil

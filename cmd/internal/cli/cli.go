@@ -56,7 +56,7 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd: cmd, err: err} })
+	root.SetFlagErrorFunc(flagError)
 	// The predecessor wrote --skip_podman.
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
@@ -100,6 +100,14 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// flagError makes pflag's errors usage errors, in words that are no Go.
+func flagError(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok && e.GetFlag().Value.Type() == "int" {
+		err = fmt.Errorf("--%s: %q is not a number", e.GetFlag().Name, e.GetValue())
+	}
+	return &usageError{cmd: cmd, err: err}
 }
 
 // atMostOne reports flags that exclude each other as a usage error, which

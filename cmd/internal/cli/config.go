@@ -28,6 +28,9 @@ type loaded struct {
 	lock   *hierarchy.Lock // nil: there is no lock file
 	jobs   int
 
+	// all is what is enabled. A verb may want less of it.
+	all *hierarchy.Graph
+
 	startTimeout time.Duration // of a first start; 0 when nobody says
 
 	warnings []box.Warning // of distrobox.ini, about what is lost
@@ -212,8 +215,8 @@ func (env Env) hierarchy(file string, flags *pflag.FlagSet) (*loaded, *hierarchy
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := env.graph(l)
-	return l, g, err
+	l.all, err = env.graph(l)
+	return l, l.all, err
 }
 
 // graph resolves the enabled images, with their bases as the lock file has them.

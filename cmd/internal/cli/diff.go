@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +29,12 @@ from its image's: what goes when the box is made anew. What distrobox changes in
 every box is left out, and so is your home, which stays.
 
 A former box, as 'ocisi list --generations' names it, can be looked at, too.`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args: usage(func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return errors.New("say which box: one name")
+			}
+			return nil
+		}),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	cmd.Flags().BoolVar(&o.json, "json", false, "write JSON")

@@ -145,7 +145,7 @@ func conflictHint(e *launcher.ConflictError, self string) string {
 	}
 	leave := ", or take " + e.File.What + " out of the exports"
 	if e.Reason == launcher.OtherBox {
-		elsewhere = "when the config no longer has that box, remove it: " + self + " clean; or " + elsewhere
+		elsewhere = "when nobody needs that box, remove it from its config, and with it: " + self + " clean; or " + elsewhere
 	}
 	if e.Reason == launcher.NotOurs || e.Reason == launcher.OtherBox {
 		return elsewhere + ", or remove what is there: rm " + e.File.Path + leave

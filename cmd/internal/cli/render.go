@@ -101,7 +101,7 @@ func starting(s plan.Step) string {
 func (p *progress) done(name string, r apply.Result) {
 	verb := map[plan.Action]string{
 		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built",
-		plan.Create: "created", plan.Recreate: "recreated", plan.RollBack: "back", plan.Export: "exported", plan.Remove: "removed", plan.Keep: "kept",
+		plan.Create: "created", plan.Recreate: "recreated", plan.RollBack: "back", plan.Export: "exported", plan.Trim: "trimmed", plan.Remove: "removed", plan.Keep: "kept",
 	}[r.Action]
 	if !r.Step.Action.Changes() {
 		p.log.printf("%s %s: %s", name, r.Step.Action, r.Step.Reason)
@@ -236,6 +236,7 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 	add(n["box create"]+n["box recreate"], "box", "boxes", "made")
 	add(n["box rollback"], "box", "boxes", "rolled back")
 	add(n["box export"], "box", "boxes", "exported")
+	add(n["box trim"], "box", "boxes", "trimmed")
 	add(n["box keep"], "box", "boxes", "kept")
 	add(n["image remove"], "image", "images", "removed")
 	add(n["box remove"], "box", "boxes", "removed")

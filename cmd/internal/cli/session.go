@@ -13,6 +13,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -61,6 +62,11 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 func (s *session) configure(l *loaded, force, dry bool) {
 	s.force, s.locked, s.dry = force, !dry, dry
 	s.boxes.Start = l.startTimeout
+	s.boxes.Host.Dropped = func(o launcher.Owner) bool {
+		return o.Config == l.config.File && !slices.ContainsFunc(l.all.Boxes(), func(im hierarchy.Image) bool {
+			return im.Box.Name == o.Box && im.Manager == o.Manager
+		})
+	}
 }
 
 func (env Env) openEngine(ctx context.Context, m hierarchy.Manager, log *slog.Logger) (*engine.Engine, error) {

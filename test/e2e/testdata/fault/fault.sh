@@ -119,6 +119,7 @@ settle) # COMMAND…: the next run
   ocisi plan --detailed-exitcode >"$state/out" 2>&1 || { cat "$state/out" >&2; broken "the next run left something to do: status $?"; }
   promised
   ! boxes | grep -e ocisi-old -e ocisi-back || broken "a box was left aside"
+  [[ $(boxes | wc -l) -le 2 ]] || broken "more than one generation is kept"
   ! find "$HOME/.local/bin" "$HOME/.local/share/applications" "$HOME/.local/share/ocisi" "$HOME/.local/state/ocisi" "$HOME/fault" -name '.*.ocisi-[0-9]*' | grep . || broken "files were left"
   next=$(($(cat "$state/mark") + 1))
   seen=$(enter sh -c "sudo sh -c 'echo $next >/mark'; "'echo "$HOME $(id -un) $(cat /version)"') || broken "the box cannot be entered"
