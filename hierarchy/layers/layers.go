@@ -13,44 +13,81 @@ import (
 
 // Layer is one layer of an image.
 type Layer struct {
-	DiffID string // sha256:… of the layer's uncompressed tar
-	Size   int64  // bytes in the store, as the engine counts them
+	DiffID    string // sha256:… of the layer's uncompressed tar
+	Size      int64  // bytes in the store, as the engine counts them
+	Estimated bool   // Size is not what the engine says of this layer, but what is left of the image
+	By        string // the line of a Containerfile that made it; "" when nobody says
 }
 
 // Image is an image of a store: its layers from the base up.
 type Image struct {
 	Ref    string
+	Parent string // Ref of the image that it is built on; "" when that is none of ours
 	Layers []Layer
+	Copies []int64 // bytes of each copy of all its layers that the store keeps for another map of ids
+	Boxes  []Box   // made from it
 }
 
-// Report says what a set of images takes in one store.
+// Box is a box, or a former one, and what it takes besides its image.
+type Box struct {
+	Name       string `json:"name"` // of the container
+	Box        string `json:"box"`  // that it is, or was
+	Generation int    `json:"generation,omitempty"`
+	Written    int64  `json:"written"` // bytes in its writable layer
+}
+
+// Report says what a set of images and their boxes take in one store.
 type Report struct {
-	Stored     int64         `json:"stored"`     // bytes, every chain once
-	Shared     int64         `json:"shared"`     // the part of Stored that more than one image uses
-	Referenced int64         `json:"referenced"` // bytes it would take if nothing were shared
-	Images     []ImageReport `json:"images"`
+	Total      int64         `json:"total"`               // bytes: stored, copied and written
+	Stored     int64         `json:"stored"`              // bytes of layers, every chain once
+	Shared     int64         `json:"shared"`              // the part of Stored that more than one image uses
+	Referenced int64         `json:"referenced"`          // bytes of layers it would take if nothing were shared
+	Copied     int64         `json:"copied"`              // bytes of copies for other maps of ids
+	Written    int64         `json:"written"`             // bytes that boxes have written
+	Kept       int64         `json:"kept"`                // the part of Written that is former boxes'
+	Estimated  bool          `json:"estimated,omitempty"` // the size of a layer is
+	Images     []ImageReport `json:"images"`              // in the order given
+	Tree       []Node        `json:"tree"`                // the lowest layers, those with the most bytes above them first
 }
 
 // ImageReport is the part of one image. Own and Shared add up to its size.
 type ImageReport struct {
 	Ref    string        `json:"ref"`
-	Own    int64         `json:"own"`    // bytes that no other image of the report uses
-	Shared int64         `json:"shared"` // bytes that at least one other image of the report uses
-	Layers []LayerReport `json:"layers"`
+	Parent string        `json:"parent,omitempty"`
+	Own    int64         `json:"own"`             // bytes that no other image of the report uses
+	Shared int64         `json:"shared"`          // bytes that at least one other image of the report uses
+	Added  int64         `json:"added,omitempty"` // bytes of what it adds to its parent
+	Copied int64         `json:"copied,omitempty"`
+	Boxes  []Box         `json:"boxes,omitempty"`
+	Layers []LayerReport `json:"layers"` // from the base up
 }
 
 // LayerReport is one layer of one image.
 type LayerReport struct {
-	DiffID  string `json:"diffID"`
-	ChainID string `json:"chainID"` // names the layer together with all below it
-	Size    int64  `json:"size"`    // bytes
-	Images  int    `json:"images"`  // how many images of the report have this chain, this one included
+	DiffID    string `json:"diffID"`
+	ChainID   string `json:"chainID"` // names the layer together with all below it
+	Size      int64  `json:"size"`    // bytes
+	Estimated bool   `json:"estimated,omitempty"`
+	By        string `json:"by,omitempty"`
+	Images    int    `json:"images"` // how many images of the report have this chain, this one included
 }
 
 // chain is what is known of one chain.
-type chain struct {
-	size   int64
-	images int
+type chain struct{ LayerReport }
+
+// add takes what one image says of a chain. What an engine says counts more
+// than an estimate, however many of them there are.
+func (c *chain) add(l Layer) {
+	c.Images++
+	switch {
+	case c.Images == 1, c.Estimated && !l.Estimated:
+		c.Size, c.Estimated = l.Size, l.Estimated
+	case c.Estimated == l.Estimated:
+		c.Size = max(c.Size, l.Size)
+	}
+	if c.By == "" || l.By != "" && l.By < c.By {
+		c.By = l.By
+	}
 }
 
 // Analyze counts the layers of images that are in the same store. The images
@@ -59,44 +96,77 @@ func Analyze(images []Image) Report {
 	chains := make(map[string]*chain)
 	ids := make([][]string, len(images))
 	parents := make(map[link]string)
+	at := make(map[string]int) // images by Ref
 	for i, im := range images {
+		at[im.Ref] = i
 		ids[i] = chainIDs(im.Layers, parents)
 		for j, l := range im.Layers {
 			c := chains[ids[i][j]]
 			if c == nil {
-				c = new(chain)
+				c = &chain{LayerReport: LayerReport{DiffID: l.DiffID, ChainID: ids[i][j]}}
 				chains[ids[i][j]] = c
 			}
-			c.size = max(c.size, l.Size)
-			c.images++
+			c.add(l)
 		}
 	}
 	r := Report{Images: []ImageReport{}} // in JSON a list, however short
 	for _, c := range chains {
-		r.Stored += c.size
-		r.Referenced += c.size * int64(c.images)
-		if c.images > 1 {
-			r.Shared += c.size
+		r.Stored += c.Size
+		r.Referenced += c.Size * int64(c.Images)
+		r.Estimated = r.Estimated || c.Estimated
+		if c.Images > 1 {
+			r.Shared += c.Size
 		}
 	}
 	for i, im := range images {
-		r.Images = append(r.Images, reportImage(im, ids[i], chains))
+		one := reportImage(im, ids[i], chains)
+		if p, ok := at[im.Parent]; ok && im.Parent != "" {
+			one.Added = above(one.Layers, ids[p])
+		}
+		r.Images = append(r.Images, one)
+		r.add(one)
+	}
+	r.Total = r.Stored + r.Copied + r.Written
+	r.Tree = tree(r.Images, chains)
+	return r
+}
+
+// add counts what an image takes besides its layers.
+func (r *Report) add(im ImageReport) {
+	r.Copied += im.Copied
+	for _, b := range im.Boxes {
+		r.Written += b.Written
+		if b.Generation > 0 {
+			r.Kept += b.Written
+		}
+	}
+}
+
+func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
+	r := ImageReport{Ref: im.Ref, Parent: im.Parent, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
+	for i := range im.Layers {
+		c := chains[ids[i]]
+		r.Layers[i] = c.LayerReport
+		if c.Images > 1 {
+			r.Shared += c.Size
+		} else {
+			r.Own += c.Size
+		}
+	}
+	for _, size := range im.Copies {
+		r.Copied += size
 	}
 	return r
 }
 
-func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
-	r := ImageReport{Ref: im.Ref, Layers: make([]LayerReport, len(im.Layers))}
-	for i, l := range im.Layers {
-		c := chains[ids[i]]
-		r.Layers[i] = LayerReport{DiffID: l.DiffID, ChainID: ids[i], Size: c.size, Images: c.images}
-		if c.images > 1 {
-			r.Shared += c.size
-		} else {
-			r.Own += c.size
+// above returns the bytes of the layers that a chain does not have.
+func above(ls []LayerReport, below []string) (bytes int64) {
+	for i, l := range ls {
+		if i >= len(below) || below[i] != l.ChainID {
+			bytes += l.Size
 		}
 	}
-	return r
+	return bytes
 }
 
 // Reuse returns the part of the referenced bytes that sharing saves, from 0 to
@@ -106,6 +176,29 @@ func (r Report) Reuse() float64 {
 		return 0
 	}
 	return 1 - float64(r.Stored)/float64(r.Referenced)
+}
+
+// Twice returns the bytes that layers take in more stores than one, without the
+// store that has most of them: what it costs to have images in several stores.
+func Twice(stores ...Report) int64 {
+	sum, most := make(map[string]int64), make(map[string]int64)
+	for _, r := range stores {
+		seen := make(map[string]bool)
+		for _, im := range r.Images {
+			for _, l := range im.Layers {
+				if !seen[l.ChainID] {
+					seen[l.ChainID] = true
+					sum[l.ChainID] += l.Size
+					most[l.ChainID] = max(most[l.ChainID], l.Size)
+				}
+			}
+		}
+	}
+	var bytes int64
+	for id := range sum {
+		bytes += sum[id] - most[id]
+	}
+	return bytes
 }
 
 // link is a layer on top of a chain. Images of one hierarchy have most links in
