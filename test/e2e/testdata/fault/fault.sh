@@ -16,7 +16,12 @@ say() { echo "fault.sh: $*" >&2; }
 broken() { say "BROKEN: $*"; exit 1; }
 engine() { "$manager" "$@"; }
 ocisi() (exec -a ocisi ocisi-fault.test -f "$config" "$@")
-enter() { DBX_CONTAINER_MANAGER=$manager DBX_NON_INTERACTIVE=1 distrobox enter --no-tty "$box" -- "$@" </dev/null; }
+
+# enter SCRIPT: distrobox 1.4 evals what it is given, so that is the name of a file
+enter() {
+  echo "$1" >"$state/enter.sh"
+  DBX_CONTAINER_MANAGER=$manager DBX_NON_INTERACTIVE=1 distrobox enter --no-tty "$box" -- sh "$state/enter.sh" </dev/null
+}
 
 # edit N: what the box is made from, so that it is to be replaced
 edit() {
@@ -28,7 +33,7 @@ END
 
 # foreign: what nobody but the user may change
 foreign() {
-  engine ps -a --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' | grep -e ' db ' -e ' mine ' | sort
+  engine container inspect --format '{{.Id}} {{.Name}} {{.State.Status}}' db mine # podman 4.3's ps counts seconds
   engine images --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' | grep -e foreign -e ublue | sort
   engine volume ls --format '{{.Name}}' | grep precious
   engine exec db cat /p/file
@@ -79,7 +84,7 @@ END
   engine run -d --name db -v precious:/p foreign:1 sh -c 'echo precious >/p/file; exec sleep infinity' >/dev/null
   engine create --name mine --label manager=distrobox foreign:1 true >/dev/null
   ocisi process >/dev/null
-  enter sudo sh -c 'echo 0 >/mark'
+  enter "sudo sh -c 'echo 0 >/mark'"
   echo 0 >"$state/mark"
   sleep 0.2
   foreign >"$state/foreign"
@@ -111,7 +116,7 @@ end)
   ;;
 failed) # the hurt run said so, and the old box is as it was
   [[ $(cat "$state/status") == 1 ]] || broken "the run ended with $(cat "$state/status")"
-  [[ $(enter cat /mark) == $(cat "$state/mark") ]] || broken "it is not the old box"
+  [[ $(enter "cat /mark") == $(cat "$state/mark") ]] || broken "it is not the old box"
   ;;
 settle) # COMMAND…: the next run
   unset TEST_FATE
@@ -122,7 +127,7 @@ settle) # COMMAND…: the next run
   [[ $(boxes | wc -l) -le 2 ]] || broken "more than one generation is kept"
   ! find "$HOME/.local/bin" "$HOME/.local/share/applications" "$HOME/.local/share/ocisi" "$HOME/.local/state/ocisi" "$HOME/fault" -name '.*.ocisi-[0-9]*' | grep . || broken "files were left"
   next=$(($(cat "$state/mark") + 1))
-  seen=$(enter sh -c "sudo sh -c 'echo $next >/mark'; "'echo "$HOME $(id -un) $(cat /version)"') || broken "the box cannot be entered"
+  seen=$(enter "sudo sh -c 'echo $next >/mark'; "'echo "$HOME $(id -un) $(cat /version)"') || broken "the box cannot be entered"
   [[ $seen == "$HOME $(id -un) "* ]] || broken "the box has another user or home: $seen"
   "$HOME/.local/bin/faulty" </dev/null || broken "the launcher does not work"
   echo "$next" >"$state/mark"
