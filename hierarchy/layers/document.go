@@ -39,6 +39,17 @@ func NewDocument(stores []Store) Document {
 	for i, s := range stores {
 		reports[i] = s.Report
 	}
-	d.Twice = Twice(reports...)
+	if d.Twice = Twice(reports...); d.Twice >= muchInLayer {
+		d.Add([]Advice{{
+			Rule: RuleManagers, Bytes: d.Twice, Text: "the same layers are in the stores of several managers",
+			Do: "build images for one manager only, where nobody needs both (manager: in the config)",
+		}})
+	}
 	return d
+}
+
+// Add adds advice, and keeps all of it in order.
+func (d *Document) Add(advice []Advice) {
+	d.Advice = append(d.Advice, advice...)
+	sortAdvice(d.Advice)
 }

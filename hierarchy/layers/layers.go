@@ -21,11 +21,15 @@ type Layer struct {
 
 // Image is an image of a store: its layers from the base up.
 type Image struct {
-	Ref    string
-	Parent string // Ref of the image that it is built on; "" when that is none of ours
-	Layers []Layer
-	Copies []int64 // bytes of each copy of all its layers that the store keeps for another map of ids
-	Boxes  []Box   // made from it
+	Ref      string
+	Was      string   // the name that it had, where it has none any more
+	Parents  []string // Refs of what it is said to be built on, the nearest first, and what that is built on
+	Base     bool     // is not ours to change
+	Light    bool     // is meant to add next to nothing to its parent
+	Versions []string // arguments that say which version of something it has
+	Layers   []Layer
+	Copies   []int64 // bytes of each copy of all its layers that the store keeps for another map of ids
+	Boxes    []Box   // made from it
 }
 
 // Box is a box, or a former one, and what it takes besides its image.
@@ -53,10 +57,11 @@ type Report struct {
 // ImageReport is the part of one image. Own and Shared add up to its size.
 type ImageReport struct {
 	Ref    string        `json:"ref"`
-	Parent string        `json:"parent,omitempty"`
-	Own    int64         `json:"own"`             // bytes that no other image of the report uses
-	Shared int64         `json:"shared"`          // bytes that at least one other image of the report uses
-	Added  int64         `json:"added,omitempty"` // bytes of what it adds to its parent
+	Was    string        `json:"was,omitempty"`
+	Parent string        `json:"parent,omitempty"` // the nearest image of the report that it is built on
+	Own    int64         `json:"own"`              // bytes that no other image of the report uses
+	Shared int64         `json:"shared"`           // bytes that at least one other image of the report uses
+	Added  int64         `json:"added,omitempty"`  // bytes of what it adds to its parent
 	Copied int64         `json:"copied,omitempty"`
 	Boxes  []Box         `json:"boxes,omitempty"`
 	Layers []LayerReport `json:"layers"` // from the base up
@@ -120,8 +125,10 @@ func Analyze(images []Image) Report {
 	}
 	for i, im := range images {
 		one := reportImage(im, ids[i], chains)
-		if p, ok := at[im.Parent]; ok && im.Parent != "" {
-			one.Added = above(one.Layers, ids[p])
+		for _, ref := range im.Parents {
+			if p, ok := at[ref]; ok && one.Parent == "" && isPrefix(ids[p], ids[i]) {
+				one.Parent, one.Added = ref, bytesOf(one.Layers[len(ids[p]):])
+			}
 		}
 		r.Images = append(r.Images, one)
 		r.add(one)
@@ -143,7 +150,7 @@ func (r *Report) add(im ImageReport) {
 }
 
 func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
-	r := ImageReport{Ref: im.Ref, Parent: im.Parent, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
+	r := ImageReport{Ref: im.Ref, Was: im.Was, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
 	for i := range im.Layers {
 		c := chains[ids[i]]
 		r.Layers[i] = c.LayerReport
@@ -159,12 +166,14 @@ func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
 	return r
 }
 
-// above returns the bytes of the layers that a chain does not have.
-func above(ls []LayerReport, below []string) (bytes int64) {
-	for i, l := range ls {
-		if i >= len(below) || below[i] != l.ChainID {
-			bytes += l.Size
-		}
+// isPrefix reports whether an image's chains end one that another has, too.
+func isPrefix(below, ids []string) bool {
+	return len(below) > 0 && len(below) <= len(ids) && below[len(below)-1] == ids[len(below)-1]
+}
+
+func bytesOf(ls []LayerReport) (bytes int64) {
+	for _, l := range ls {
+		bytes += l.Size
 	}
 	return bytes
 }

@@ -59,6 +59,9 @@ type Step struct {
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
 	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
 
+	Adds    int64 `json:"adds,omitempty"`    // bytes that a build is expected to add to the store, by the last one
+	Fetches int64 `json:"fetches,omitempty"` // bytes that a pull has to fetch at most, packed as they are; 0 when no registry was asked
+
 	Generation int  `json:"generation,omitempty"` // of a rollback: which one comes back
 	Root       bool `json:"root,omitempty"`       // of a rollback: in root's podman
 

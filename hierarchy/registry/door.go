@@ -100,6 +100,7 @@ type manifest struct {
 type document struct {
 	Manifests []v1.Descriptor
 	Config    *v1.Descriptor
+	Layers    []v1.Descriptor
 }
 
 func (m manifest) decode() (document, error) {

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/registry"
 )
@@ -390,5 +392,28 @@ func TestHeadsOfNothing(t *testing.T) {
 	t.Parallel()
 	if got := (&registry.Client{}).Heads(t.Context(), nil); len(got) != 0 {
 		t.Errorf("%v", slices.Collect(maps.Keys(got)))
+	}
+}
+
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	small, large := img(t), must(mutate.AppendLayers(img(t), must(random.Layer(5000, types.OCILayer)), must(random.Layer(700, types.OCILayer))))
+	w := one(quiet())
+	push(t, w, "ghcr.io/x/plain:1", large)
+	push(t, w, "ghcr.io/x/index:1", index(part{"linux/arm64", small}, part{"linux/amd64", large}))
+	var want int64
+	for _, l := range must(large.Layers()) {
+		want += must(l.Size())
+	}
+	c := &registry.Client{Transport: w, Arch: "amd64"}
+	byDigest := "ghcr.io/x/plain@" + digestOf(large)
+	got := c.Sizes(t.Context(), []string{"ghcr.io/x/plain:1", "ghcr.io/x/index:1", byDigest, "ghcr.io/x/nowhere:1", "localhost/mine:1", "Not/A Reference"})
+	if len(got) != 3 || got["ghcr.io/x/plain:1"] != want || got["ghcr.io/x/index:1"] != want || got[byDigest] != want || want < 5700 {
+		t.Errorf("got %v, want %d for three", got, want)
+	}
+	for _, r := range w.requests() {
+		if strings.Contains(r, "/blobs/") {
+			t.Errorf("a layer or a config was fetched: %s", r)
+		}
 	}
 }

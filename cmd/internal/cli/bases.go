@@ -47,6 +47,28 @@ func (s *session) remote(ctx context.Context, g *hierarchy.Graph, stores plan.St
 	return out
 }
 
+// weighPulls sets what pulls have to fetch, as far as registries say. It is for runs
+// that ask them anyway.
+func (s *session) weighPulls(ctx context.Context, steps []plan.Step) {
+	refs := map[int]string{}
+	for i, st := range steps {
+		if st.Action != plan.Pull {
+			continue
+		}
+		refs[i] = st.Name
+		if digest := cmp.Or(st.Pin, st.Digest); digest != "" {
+			refs[i] = hierarchy.WithDigest(st.Name, digest)
+		}
+	}
+	if len(refs) == 0 {
+		return
+	}
+	sizes := s.env.registries().Sizes(ctx, slices.Collect(maps.Values(refs)))
+	for i, ref := range refs {
+		steps[i].Fetches = sizes[ref]
+	}
+}
+
 func sortedTargets[V any](m map[plan.Target]V) []plan.Target {
 	return slices.SortedFunc(maps.Keys(m), func(a, b plan.Target) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Manager, b.Manager))

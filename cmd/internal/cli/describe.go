@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,11 +19,11 @@ import (
 const muchWritten = 50_000_000
 
 // describe adds to the steps of boxes that are about to be replaced what is lost
-// with the old one, and whether somebody is in there; and to those of boxes that
-// are made what they cost besides their image. It takes an engine up to a second
+// with the old one, and whether somebody is in there; to those of boxes that are made
+// what they cost besides their image; and to builds what they are expected to add. It takes an engine up to a second
 // a box, so boxes that stay are not looked at.
 func (s *session) describe(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
-	if err := s.price(ctx, stores, steps); err != nil {
+	if err := errors.Join(s.price(ctx, stores, steps), s.expect(ctx, stores, steps)); err != nil {
 		return err
 	}
 	for i := range steps {

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 )
 
 type listOptions struct {
@@ -17,6 +20,7 @@ type listOptions struct {
 	assemble bool
 	enabled  bool
 	layers   bool
+	tree     bool
 	kept     bool
 	json     bool
 }
@@ -39,6 +43,7 @@ func newList(env Env, g *globals) *cobra.Command {
 	f.BoolVarP(&o.assemble, "assemble", "a", false, "list the boxes to make")
 	f.BoolVarP(&o.enabled, "enabled", "e", false, "list the images to build")
 	f.BoolVarP(&o.layers, "layers", "l", false, "list the layers of the images that are built, and who shares them")
+	f.BoolVar(&o.tree, "tree", false, "with --layers, show them as a tree, with the line that made each, boxes and advice")
 	f.BoolVarP(&o.kept, "generations", "g", false, "list the former boxes that 'ocisi rollback' could bring back, and the bytes that they take")
 	f.BoolVar(&o.json, "json", false, "write JSON")
 	return cmd
@@ -60,12 +65,20 @@ func (o *listOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if o.tree && !o.layers {
+		return &usageError{err: errors.New("--tree is for --layers")}
+	}
 	if o.layers {
 		return o.listLayers(cmd.Context(), l)
 	}
 	if o.kept {
 		return o.listGenerations(cmd.Context(), l)
 	}
+	return o.listImages(l)
+}
+
+// listImages shows the config's images, or their boxes.
+func (o *listOptions) listImages(l *loaded) error {
 	rows := []listedImage{} // an empty list in JSON is [], not null
 	for _, e := range l.config.Entries {
 		row := listedImage{
@@ -108,30 +121,49 @@ func (o *listOptions) rows(list []listedImage) [][]string {
 	return rows
 }
 
-// listLayers shows, for each store, the images from the base up with their
-// layers, and what is shared.
+// listLayers shows, for each store, who shares what: layer by layer, as a tree, as
+// JSON or as a page.
 func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 	g, err := o.env.graph(l)
 	if err != nil {
 		return err
 	}
-	var reports []storeReport
+	var d layers.Document
 	err = o.env.with(ctx, g.Managers(), l.config.File, func(ctx context.Context, s *session) error {
-		reports, err = s.sharing(ctx, g)
+		d, err = s.sharing(ctx, g)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if o.json {
-		return writeJSON(o.env.Stdout, reports)
+	self := o.env.self(l.config.File)
+	switch {
+	case o.json:
+		return writeJSON(o.env.Stdout, d)
+	case o.tree:
+		for _, s := range d.Stores {
+			writeTree(o.env.Stdout, o.env.colours(), s)
+			fmt.Fprintln(o.env.Stdout)
+		}
+		o.env.adviceText(d.Advice, self)
+		return nil
 	}
-	for i, r := range reports {
-		for j, im := range r.Images {
+	if err := layersText(o.env.Stdout, d); err != nil {
+		return err
+	}
+	fmt.Fprintln(o.env.Stdout)
+	sharingText(o.env.Stdout, d, self)
+	return nil
+}
+
+// layersText writes each image with its layers, from the base up.
+func layersText(w io.Writer, d layers.Document) error {
+	for i, s := range d.Stores {
+		for j, im := range s.Images {
 			if i+j > 0 {
-				fmt.Fprintln(o.env.Stdout)
+				fmt.Fprintln(w)
 			}
-			fmt.Fprintf(o.env.Stdout, "%s - %s\n", r.Manager, hierarchy.FamiliarRef(im.Ref))
+			fmt.Fprintf(w, "%s - %s: %s of its own, %s shared\n", s.Manager, imageName(im), size(im.Own), size(im.Shared))
 			var rows [][]string
 			for _, layer := range im.Layers {
 				shared := "only here"
@@ -140,10 +172,10 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 				}
 				rows = append(rows, []string{"- " + layer.DiffID, size(layer.Size), shared})
 			}
-			if err := table(o.env.Stdout, rows); err != nil {
+			if err := table(w, rows); err != nil {
 				return err
 			}
 		}
 	}
-	return sharingText(o.env.Stdout, reports)
+	return nil
 }

@@ -78,6 +78,9 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 		o.env.warnUnknown(options.Remote)
 	}
 	p := plan.New(g, stores, options)
+	if o.checkBases {
+		s.weighPulls(ctx, p.Steps)
+	}
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !orphans {
 		return p, 0, err
 	}

@@ -74,6 +74,12 @@ func asides(s plan.Step) []string {
 	if s.Sessions > 0 {
 		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone without --force")
 	}
+	if s.Adds > 0 {
+		out = append(out, "adds about "+size(s.Adds))
+	}
+	if s.Fetches > 0 {
+		out = append(out, "at most "+size(s.Fetches)+" to fetch")
+	}
 	if s.Copy > 0 {
 		out = append(out, "podman copies its image, about "+size(s.Copy))
 	}

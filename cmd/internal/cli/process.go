@@ -174,6 +174,9 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 		r.env.warnUnknown(o.Remote)
 	}
 	p := plan.New(r.wanted, stores, o)
+	if r.refresh {
+		s.weighPulls(ctx, p.Steps)
+	}
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !r.orphans {
 		return p, 0, err
 	}
@@ -199,11 +202,13 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
-	reports, err := s.sharing(ctx, r.all)
+	d, err := s.sharing(ctx, r.all)
 	if err != nil {
 		return err
 	}
-	return sharingText(r.env.Stdout, reports)
+	fmt.Fprintln(r.env.Stdout)
+	sharingText(r.env.Stdout, d, r.env.self(s.config))
+	return nil
 }
 
 func (r *processRun) outcome(results []apply.Result, log *runLog) error {

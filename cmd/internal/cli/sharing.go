@@ -1,85 +1,265 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-// storeReport is what the images of a hierarchy take in one store.
-type storeReport struct {
-	Manager hierarchy.Manager `json:"manager"`
-	layers.Report
+// measurement is what the images and boxes of a graph take in one store.
+type measurement struct {
+	manager hierarchy.Manager
+	refs    []string       // full names or IDs
+	images  []layers.Image // under the names that people write
+	report  layers.Report
 }
 
-// sharing measures the images of a graph and their bases, as far as they are
-// in the stores.
-func (s *session) sharing(ctx context.Context, g *hierarchy.Graph) ([]storeReport, error) {
-	reports := []storeReport{} // in JSON a list, however short
+// measure measures the images of a graph and their bases, as far as they are in
+// the stores, and the boxes that were made from its config.
+func (s *session) measure(ctx context.Context, g *hierarchy.Graph) ([]measurement, error) {
+	var all []measurement
 	for _, m := range g.Managers() {
-		refs, err := s.present(ctx, g, m)
+		refs, images, err := s.measured(ctx, g, m)
 		if err != nil {
 			return nil, err
 		}
-		images, err := s.engines[m].Layers(ctx, refs)
-		if err != nil {
-			return nil, err
-		}
-		reports = append(reports, storeReport{Manager: m, Report: layers.Analyze(images)})
+		all = append(all, measurement{m, refs, images, layers.Analyze(images)})
 	}
-	return reports, nil
+	return all, nil
 }
 
-// present returns the full names of a manager's images and bases that are in
-// its store, bases first.
-func (s *session) present(ctx context.Context, g *hierarchy.Graph, m hierarchy.Manager) ([]string, error) {
+// sharing is what measure finds, as a report with advice.
+func (s *session) sharing(ctx context.Context, g *hierarchy.Graph) (layers.Document, error) {
+	all, err := s.measure(ctx, g)
+	return document(all), err
+}
+
+func document(all []measurement) layers.Document {
+	var stores []layers.Store
+	var advice []layers.Advice
+	for _, one := range all {
+		stores = append(stores, layers.Store{Manager: string(one.manager), Report: one.report})
+		advice = append(advice, of(one.manager, layers.Advise(one.images, one.report))...)
+	}
+	d := layers.NewDocument(stores)
+	d.Add(advice)
+	return d
+}
+
+// of says which manager advice is about.
+func of(m hierarchy.Manager, advice []layers.Advice) []layers.Advice {
+	for i := range advice {
+		advice[i].Manager = string(m)
+	}
+	return advice
+}
+
+// measured returns the images of a manager's store with the boxes that were made
+// from them, and the names or IDs that the store knows them by.
+func (s *session) measured(ctx context.Context, g *hierarchy.Graph, m hierarchy.Manager) ([]string, []layers.Image, error) {
 	store, err := s.engines[m].Observe(ctx, namesOf(g, m))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var bases, images []string
-	seen := map[string]bool{}
-	add := func(to *[]string, full string) {
-		if _, ok := store.Image(full); ok && !seen[full] {
-			seen[full] = true
-			*to = append(*to, full)
-		}
+	found, err := s.imagesIn(ctx, g, store)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, im := range g.Images {
-		if im.Manager != m {
-			continue
+	for i, id := range found.ids {
+		if slices.Contains(found.ids[:i], id) {
+			continue // an image may have several names
 		}
-		for _, b := range im.Bases {
-			full := hierarchy.FullRef(b.Pinned())
-			if named, ok := store.Image(hierarchy.FullRef(b.As)); ok && slices.Contains(named.Digests, full) {
-				full = hierarchy.FullRef(b.As) // which is shorter
+		for _, b := range s.ownBoxes(store)[id] {
+			one, err := s.measureBox(ctx, m, b)
+			if err != nil {
+				return nil, nil, err
 			}
-			add(&bases, full)
+			found.images[i].Boxes = append(found.images[i].Boxes, one)
 		}
-		add(&images, m.StoreRef(im.Ref()))
 	}
-	return append(bases, images...), nil
+	return found.refs, found.images, nil
 }
 
-// sharingText writes what is shared, as a table for each store.
-func sharingText(w io.Writer, reports []storeReport) error {
-	for _, r := range reports {
-		if len(r.Images) == 0 {
+// ownBoxes returns the boxes in a store that were made from the config, former
+// ones too, by the ID of their image.
+func (s *session) ownBoxes(store hierarchy.Store) map[string][]hierarchy.StoredBox {
+	boxes := map[string][]hierarchy.StoredBox{}
+	for _, b := range store.Boxes {
+		if _, role, _ := b.Role(); role != hierarchy.NoRole && b.Labels[hierarchy.LabelConfig] == s.config {
+			boxes[b.ImageID] = append(boxes[b.ImageID], b)
+		}
+	}
+	return boxes
+}
+
+// imagesIn returns the layers of the images of a graph that are in a store, and of
+// what its boxes were made from.
+func (s *session) imagesIn(ctx context.Context, g *hierarchy.Graph, store hierarchy.Store) (*present, error) {
+	found, below := presentOf(g, store)
+	boxes := s.ownBoxes(store)
+	for _, id := range slices.Sorted(maps.Keys(boxes)) {
+		if !slices.Contains(found.ids, id) { // of a former box, or of one that is to be replaced
+			was := hierarchy.FamiliarRef(store.Manager.StoreRef(boxes[id][0].Labels[hierarchy.LabelImage]))
+			found.append(id, id, layers.Image{Ref: id, Was: was, Parents: below[was]})
+		}
+	}
+	all, err := s.engines[store.Manager].Layers(ctx, found.refs)
+	for i := range all {
+		found.images[i].Layers = all[i].Layers
+	}
+	return found, err
+}
+
+// expect sets how many bytes builds will add: as many as the last one of the same
+// name did, as far as it is there and its parent, too.
+func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
+	g := &hierarchy.Graph{}
+	builds := map[hierarchy.Manager][]*plan.Step{}
+	for i := range steps {
+		st := &steps[i]
+		if st.Kind != plan.Image {
 			continue
 		}
-		rows := [][]string{{"IMAGE", "OWN", "SHARED"}}
-		for _, im := range r.Images {
-			rows = append(rows, []string{hierarchy.FamiliarRef(im.Ref), size(im.Own), size(im.Shared)})
+		g.Images = append(g.Images, st.Wanted)
+		if st.Action == plan.Build || st.Action == plan.Rebuild {
+			builds[st.Manager] = append(builds[st.Manager], st)
 		}
-		fmt.Fprintf(w, "\n%s\n", r.Manager)
-		if err := table(w, rows); err != nil {
+	}
+	for m, of := range builds {
+		found, err := s.imagesIn(ctx, g, stores[m])
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%s stored; %s without sharing: %.0f %% reused\n", size(r.Stored), size(r.Referenced), 100*r.Reuse())
+		added := map[string]int64{}
+		for _, im := range layers.Analyze(found.images).Images {
+			name := cmp.Or(im.Was, im.Ref)
+			added[name] = max(added[name], im.Added)
+		}
+		for _, st := range of {
+			st.Adds = added[hierarchy.FamiliarRef(m.StoreRef(st.Name))]
+		}
 	}
 	return nil
+}
+
+func (s *session) measureBox(ctx context.Context, m hierarchy.Manager, b hierarchy.StoredBox) (layers.Box, error) {
+	name, _, n := b.Role()
+	written, err := s.engines[m].Written(ctx, b.Name)
+	return layers.Box{Name: b.Name, Box: name, Generation: n, Written: written}, err
+}
+
+// present is images of a store, each name once.
+type present struct {
+	refs   []string // full names, or IDs of what has none
+	ids    []string
+	images []layers.Image
+}
+
+func (p *present) append(ref, id string, im layers.Image) {
+	p.refs, p.ids, p.images = append(p.refs, ref), append(p.ids, id), append(p.images, im)
+}
+
+func (p *present) add(store hierarchy.Store, full string, im layers.Image) {
+	if stored, ok := store.Image(full); ok && !slices.Contains(p.refs, full) {
+		p.append(full, stored.ID, im)
+	}
+}
+
+// presentOf returns a manager's images and bases that are in its store, bases
+// first, without their layers; and by name what each image is built on, the nearest
+// first.
+func presentOf(g *hierarchy.Graph, store hierarchy.Store) (found *present, below map[string][]string) {
+	bases, images := &present{}, &present{}
+	below = map[string][]string{}
+	for _, im := range g.Images { // parents first
+		if im.Manager != store.Manager {
+			continue
+		}
+		full := im.Manager.StoreRef(im.Ref())
+		name := hierarchy.FamiliarRef(full)
+		for _, p := range im.Parents {
+			parent := hierarchy.FamiliarRef(im.Manager.StoreRef(p.As))
+			below[name] = append(append(below[name], parent), below[parent]...)
+		}
+		for _, b := range im.Bases {
+			base := baseRef(store, b)
+			bases.add(store, base, layers.Image{Ref: hierarchy.FamiliarRef(base), Base: true})
+			below[name] = append(below[name], hierarchy.FamiliarRef(base))
+		}
+		images.add(store, full, layers.Image{Ref: name, Parents: below[name], Light: im.Thin(), Versions: versionsOf(im)})
+	}
+	for i, im := range images.images {
+		bases.append(images.refs[i], images.ids[i], im)
+	}
+	return bases, below
+}
+
+// baseRef returns the name of a base in a store.
+func baseRef(store hierarchy.Store, b hierarchy.Need) string {
+	full, short := hierarchy.FullRef(b.Pinned()), hierarchy.FullRef(b.As)
+	if named, ok := store.Image(short); ok && slices.Contains(named.Digests, full) {
+		return short
+	}
+	return full
+}
+
+// versionsOf returns those arguments of an image that are versions.
+func versionsOf(im hierarchy.Image) []string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(im.Args)) {
+		if strings.Contains(strings.ToUpper(key), "VERSION") {
+			all = append(all, key+"="+im.Args[key])
+		}
+	}
+	return all
+}
+
+// sharingText writes what is shared in a few lines, and where there is more.
+func sharingText(w io.Writer, d layers.Document, self string) {
+	var written, kept, copied int64
+	for _, s := range d.Stores {
+		if len(s.Images) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%s: %s\n", s.Manager, stored(s.Report))
+		written, kept, copied = written+s.Written, kept+s.Kept, copied+s.Copied
+	}
+	if written+copied > 0 {
+		fmt.Fprintf(w, "boxes: %s\n", boxesText(written, kept, copied))
+	}
+	if d.Twice > 0 {
+		fmt.Fprintf(w, "in both stores: %s\n", size(d.Twice))
+	}
+	more := self + " list --layers --tree"
+	if n := len(d.Advice); n > 0 {
+		more += ", and " + count(n, "piece", "pieces") + " of advice: " + self + " lint"
+	}
+	fmt.Fprintf(w, "more: %s\n", more)
+}
+
+func stored(r layers.Report) string {
+	about := ""
+	if r.Estimated {
+		about = "about "
+	}
+	return fmt.Sprintf("%s%s stored; %s without sharing: %.0f %% reused", about, size(r.Stored), size(r.Referenced), 100*r.Reuse())
+}
+
+func boxesText(written, kept, copied int64) string {
+	text := size(written) + " written"
+	if kept > 0 {
+		text += ", " + size(kept) + " of it in former ones"
+	}
+	if copied > 0 {
+		text += "; " + size(copied) + " are podman's copies of their images"
+	}
+	return text
 }
