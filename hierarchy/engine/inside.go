@@ -110,6 +110,23 @@ func (e *Engine) Written(ctx context.Context, name string) (int64, error) {
 	return *in.SizeRw, nil
 }
 
+// BoxSizes returns how many bytes each container of the store, running or not,
+// has written to its own layer, by name: what Written tells of one, in one
+// question.
+func (e *Engine) BoxSizes(ctx context.Context) (map[string]int64, error) {
+	ctx, cancel := e.ask(ctx)
+	defer cancel()
+	list, err := e.api.ContainerList(ctx, container.ListOptions{All: true, Size: true})
+	if err != nil {
+		return nil, fmt.Errorf("measuring containers of %s: %w", e.manager, inWords(ctx, err))
+	}
+	sizes := make(map[string]int64, len(list))
+	for _, c := range list {
+		sizes[containerName(c)] = c.SizeRw
+	}
+	return sizes, nil
+}
+
 // Changes returns the paths in which a container differs from its image.
 func (e *Engine) Changes(ctx context.Context, name string) ([]hierarchy.Change, error) {
 	ctx, cancel := e.ask(ctx)

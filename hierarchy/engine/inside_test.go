@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +150,30 @@ func TestWritten(t *testing.T) {
 		}
 		if got, err := s.Changes(t.Context(), "db"); len(got) != 0 || err != nil {
 			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+func TestBoxSizes(t *testing.T) {
+	state := withBase()
+	state.Containers = []enginetest.Container{
+		{Name: "runs", Image: "ghcr.io/x/base:latest", SizeRw: 70}, {Name: "ended", Image: "ghcr.io/x/base:latest", State: "exited", SizeRw: 5},
+		{Name: "new", Image: "ghcr.io/x/base:latest", State: "created"},
+	}
+	each(t, state, func(t *testing.T, s *story) {
+		before := len(s.server.Requests())
+		got, err := s.BoxSizes(t.Context())
+		s.ok(err)
+		if want := map[string]int64{"runs": 70, "ended": 5, "new": 0}; !maps.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		if asked := s.asked(before); len(asked) != 1 {
+			t.Errorf("asked %q", asked)
+		}
+		for name, size := range got {
+			if one, err := s.Written(t.Context(), name); err != nil || one != size {
+				t.Errorf("%s: %d bytes, %v; %d in the list", name, one, err, size)
+			}
 		}
 	})
 }

@@ -32,12 +32,22 @@ func (a *api) listContainers(w http.ResponseWriter, r *http.Request) {
 		if im := s.image(c.Image); s.name == "docker" && (im == nil || im.ID != c.ImageID) {
 			image = c.ImageID
 		}
-		list = append(list, map[string]any{
-			"Id": c.ID, "Names": []string{"/" + c.Name}, "Image": image, "ImageID": c.ImageID, "Labels": c.Labels, "State": c.State, "SizeRw": c.SizeRw,
+		one := map[string]any{
+			"Id": c.ID, "Names": []string{"/" + c.Name}, "Image": image, "ImageID": c.ImageID, "Labels": c.Labels, "State": c.State,
 			"Created": c.Created,
-		})
+		}
+		if sized(r) {
+			one["SizeRw"] = c.SizeRw
+		}
+		list = append(list, one)
 	}
 	answer(w, http.StatusOK, list)
+}
+
+// sized reports whether a request is for what containers have written, too.
+func sized(r *http.Request) bool {
+	size := r.FormValue("size")
+	return size == "1" || size == "true"
 }
 
 // withContainer calls f with the container of the path, the store locked.
@@ -61,7 +71,7 @@ func (a *api) inspectContainer(w http.ResponseWriter, r *http.Request) {
 			"HostConfig": map[string]any{"Binds": c.Mounts, "UsernsMode": c.Userns},
 			"ExecIDs":    a.store.execIDs(c),
 		}
-		if size := r.FormValue("size"); size == "1" || size == "true" {
+		if sized(r) {
 			in["SizeRw"] = c.SizeRw
 		}
 		answer(w, http.StatusOK, in)
