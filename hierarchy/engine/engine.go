@@ -71,6 +71,8 @@ type Engine struct {
 
 	kitMu sync.Mutex
 	kit   *bkclient.Client // nil until the first build
+
+	taken sync.Map // bytes on disk of layers, by folder: a layer does not change
 }
 
 // differences are what docker and podman do not have in common.
@@ -80,11 +82,12 @@ type differences struct {
 	slowList       bool // a list takes as long as the store is large, filtered or not
 	digestIsName   bool // a digest that an image was pulled by is one of its names, and can be taken away like one
 	historyFromTop bool // the history of an image that lacks entries is that of its upper layers
+	ownStore       bool // the files of the store are those of who runs the engine, and can be read
 }
 
 func differencesOf(m hierarchy.Manager) differences {
 	if m == hierarchy.Podman {
-		return differences{serial: true, slowList: true, digestIsName: true, historyFromTop: true}
+		return differences{serial: true, slowList: true, digestIsName: true, historyFromTop: true, ownStore: true}
 	}
 	return differences{buildKit: true}
 }

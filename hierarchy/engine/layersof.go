@@ -17,9 +17,11 @@ import (
 )
 
 // Layers returns the layers of images, given by full name or ID, in the order
-// given. The sizes are what the engine counts for the unpacked layers; they are
-// not comparable between engines (docker counts the contents of files, podman
-// the tar).
+// given. Sizes are bytes, but not of the same kind everywhere
+// (docs/decisions/0022): docker counts what is in files, and in containerd's
+// store what they take on disk; of podman's store it is what a layer takes on
+// disk, in whole blocks, where its files can be read, and else the size of the
+// tar. A size that nobody tells of that very layer is marked as estimated.
 func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
@@ -37,20 +39,11 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 		return nil, fmt.Errorf("asking %s for layers: %w", e.manager, inWords(ctx, err))
 	}
 	e.findEmpty(ctx, refs, parts)
+	e.weigh(ctx, parts)
 	for i, ref := range refs {
 		images[i] = layers.Image{Ref: ref, Layers: parts[i].pair(e.differs.historyFromTop)}
 	}
 	return images, nil
-}
-
-// pieces are what an engine tells of an image's layers: their IDs in one answer
-// and sizes in another, which has more entries and does not say which of them
-// are layers.
-type pieces struct {
-	diffIDs []string
-	history []int64 // bytes of every entry, from the base up
-	layer   []bool  // which entries are layers; nil: those that have bytes
-	total   int64
 }
 
 func (e *Engine) pieces(ctx context.Context, ref string) (pieces, error) {
@@ -62,62 +55,16 @@ func (e *Engine) pieces(ctx context.Context, ref string) (pieces, error) {
 	if err != nil {
 		return pieces{}, err
 	}
-	p := pieces{diffIDs: in.RootFS.Layers, total: in.Size, history: make([]int64, len(history))}
+	p := pieces{diffIDs: in.RootFS.Layers, total: in.Size, history: make([]entry, len(history))}
 	for i, h := range history { // the newest comes first
-		p.history[len(history)-1-i] = h.Size
+		p.history[len(history)-1-i] = entry{h.Size, createdBy(h.CreatedBy)}
+	}
+	if e.differs.ownStore {
+		p.folders = layerFolders(in.GraphDriver.Data, len(p.diffIDs))
+	} else {
+		p.summed = len(in.GraphDriver.Data) > 0 // containerd's store says nothing here
 	}
 	return p, nil
-}
-
-// exact reports whether the entries that have bytes are the layers. They are
-// unless a layer is empty, as after RUN true: an entry that is not a layer has
-// no bytes.
-func (p pieces) exact() bool {
-	n := 0
-	for _, size := range p.history {
-		if size > 0 {
-			n++
-		}
-	}
-	return n == len(p.diffIDs)
-}
-
-// pair gives every layer its bytes. When the history has fewer layers than the
-// image, as in images that were not built by a Containerfile, the first layer
-// without bytes gets what is missing from the image's total.
-func (p pieces) pair(fromTop bool) []layers.Layer {
-	sizes := p.sizes()
-	known, missing := len(sizes), len(p.diffIDs)-len(sizes)
-	rest := p.total
-	for _, size := range sizes {
-		rest -= size
-	}
-	unknown := make([]int64, missing)
-	if missing > 0 && rest > 0 {
-		unknown[0] = rest
-	}
-	if fromTop {
-		sizes = append(unknown, sizes...)
-	} else {
-		sizes = append(sizes[:known:known], unknown...)
-	}
-	ls := make([]layers.Layer, len(p.diffIDs))
-	for i, id := range p.diffIDs {
-		ls[i] = layers.Layer{DiffID: id, Size: sizes[i]}
-	}
-	return ls
-}
-
-// sizes returns the bytes of the entries that are layers, not more of them than
-// there are layers.
-func (p pieces) sizes() []int64 {
-	var sizes []int64
-	for i, size := range p.history {
-		if p.layer == nil && size > 0 || p.layer != nil && p.layer[i] {
-			sizes = append(sizes, size)
-		}
-	}
-	return sizes[:min(len(sizes), len(p.diffIDs))]
 }
 
 // findEmpty asks docker's BuildKit which entries are layers, where it matters:
@@ -128,7 +75,7 @@ func (e *Engine) findEmpty(ctx context.Context, refs []string, ps []pieces) {
 	var unsure []int
 	for i, p := range ps {
 		// BuildKit would look for an ID in a registry, as for a name.
-		if !p.exact() && !strings.HasPrefix(refs[i], "sha256:") {
+		if !p.sized() && !strings.HasPrefix(refs[i], "sha256:") {
 			unsure = append(unsure, i)
 		}
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -73,86 +70,3 @@ func (e *Engine) addPodman(ctx context.Context, info *Info, status [][2]string) 
 
 // ErrUnknown says that an engine does not tell.
 var ErrUnknown = errors.New("cannot be told")
-
-// Mapped reports whether the store has its copy of an image (Info.Copies) for
-// containers whose user is the caller, as boxes are (--userns keep-id, with or
-// without a size): then another such container costs none. Podman tells nobody; it is read from the store's own
-// files, and is ErrUnknown where they cannot be: the engine is docker, or not on
-// this machine. The files are those of containers/storage (images.go, layers.go).
-func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
-	ctx, cancel := e.ask(ctx)
-	defer cancel()
-	if !e.differs.serial { // docker
-		return false, ErrUnknown
-	}
-	own, err := e.libpodInfo(ctx)
-	if err != nil {
-		return false, fmt.Errorf("asking podman about its store: %w", inWords(ctx, err))
-	}
-	return mapped(own, imageID)
-}
-
-// mapped looks for an image's copy in the files of a store.
-func mapped(own libpodInfo, imageID string) (bool, error) {
-	want := keepID(own.Host.IDMappings.UIDMap)
-	var images []struct {
-		ID     string
-		Mapped []string `json:"mapped-layers"`
-	}
-	var layers []struct {
-		ID     string
-		UIDMap []idRange `json:"uidmap"`
-	}
-	root := own.Store.GraphRoot
-	if want == nil || read(root, "overlay-images/images.json", &images) != nil || read(root, "overlay-layers/layers.json", &layers) != nil {
-		return false, ErrUnknown
-	}
-	for _, im := range images {
-		if fullID(im.ID) != imageID {
-			continue
-		}
-		for _, l := range layers {
-			if slices.Contains(im.Mapped, l.ID) && sameUser(l.UIDMap, want) {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
-// sameUser reports whether two maps give the user the same id, however many ids
-// they have in all.
-func sameUser(a, b []idRange) bool {
-	if len(a) != len(b) || len(a) == 0 {
-		return false
-	}
-	a, b = slices.Clone(a), slices.Clone(b)
-	a[len(a)-1].Size, b[len(b)-1].Size = 0, 0
-	return slices.Equal(a, b)
-}
-
-func read(root, name string, into any) error {
-	data, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(data, into)
-}
-
-// keepID returns the map of --userns keep-id in a user namespace of this map,
-// whose id 0 is the user: all others move to make room for the user's own id. It
-// is nil where there are too few ids.
-func keepID(of []idRange) []idRange {
-	if len(of) == 0 {
-		return nil
-	}
-	var all int64
-	for _, r := range of {
-		all += r.Size
-	}
-	user := of[0].Host
-	if of[0].Container != 0 || user+1 >= all {
-		return nil
-	}
-	return []idRange{{0, 1, user}, {user, 0, 1}, {user + 1, user + 1, all - user - 1}}
-}

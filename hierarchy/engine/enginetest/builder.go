@@ -121,7 +121,7 @@ func (s *store) layer(below []Layer, step string, args map[string]string, r reci
 		id = key
 	}
 	s.cache[key] = id
-	return Layer{DiffID: id, Size: stepSize}, cached
+	return Layer{DiffID: id, Size: stepSize, By: step}, cached
 }
 
 // with returns the config after a step.

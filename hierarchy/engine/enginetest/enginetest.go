@@ -23,6 +23,9 @@
 //	distrobox-VERB-NAME.block  the same, but the box runs on and distrobox hangs
 //	                           until it is killed
 //	distrobox-version          what distrobox --version says; "1.8.2.5" without it
+//	podman-storage             the directory that podman says its store is in: nothing
+//	                           is there that the test has not written. A layer's ID
+//	                           is its DiffID without the algorithm
 //	docker-NAME.container      fields of a Container, as {"Sessions": 1}: the
 //	                           container NAME takes them over before the next
 //	                           request, and the file goes
@@ -79,10 +82,6 @@
 package enginetest
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -135,7 +134,8 @@ type Config struct {
 // Layer is a layer of an image.
 type Layer struct {
 	DiffID string
-	Size   int64 // bytes
+	Size   int64  // bytes
+	By     string `json:",omitempty"` // the line of a Containerfile that made it
 }
 
 // Server serves one docker and one podman.
@@ -280,19 +280,3 @@ func (s *Server) Calls() []string { return s.docker.calls.lines() }
 
 // Requests returns the lines of the file requests.
 func (s *Server) Requests() []string { return s.docker.requests.lines() }
-
-// seed reads a value; a missing file is an empty one.
-func seed[T any](file string) (T, error) {
-	var st T
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &st)
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", file, err)
-	}
-	return st, err
-}

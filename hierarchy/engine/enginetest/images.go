@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -141,7 +140,7 @@ func (a *api) libpodInfo(w http.ResponseWriter, _ *http.Request) {
 	ids := []idRange{{0, 1000, 1}, {1, 100000, 65536}}
 	answer(w, http.StatusOK, map[string]any{
 		"host":  map[string]any{"security": map[string]any{"rootless": true}, "idMappings": map[string]any{"uidmap": ids, "gidmap": ids}},
-		"store": map[string]any{"graphRoot": filepath.Join(a.store.dir, "podman-storage"), "graphOptions": map[string]any{}},
+		"store": map[string]any{"graphRoot": a.store.storage(), "graphOptions": map[string]any{}},
 	})
 }
 
@@ -234,7 +233,7 @@ func (a *api) oneImage(w http.ResponseWriter, r *http.Request) {
 	}
 	history := []dtypes.HistoryResponseItem{{ID: im.ID, CreatedBy: "CMD", Created: im.Created}}
 	for _, l := range slices.Backward(im.Layers) {
-		history = append(history, dtypes.HistoryResponseItem{ID: "<missing>", CreatedBy: "RUN", Size: l.Size, Created: im.Created})
+		history = append(history, dtypes.HistoryResponseItem{ID: "<missing>", CreatedBy: a.store.madeBy(l), Size: l.Size, Created: im.Created})
 	}
 	answer(w, http.StatusOK, history)
 }
@@ -306,7 +305,7 @@ func (a *api) inspected(im Image) map[string]any {
 	}{im.Config, im.Labels}
 	return map[string]any{
 		"Id": im.ID, "RepoTags": a.tags(im.Refs), "RepoDigests": a.tags(im.Digests), "Size": size(im), "Created": rfc3339(im.Created),
-		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids},
+		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids}, "GraphDriver": a.store.driver(im),
 	}
 }
 

@@ -1,8 +1,10 @@
 package enginetest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"sync"
@@ -36,4 +38,20 @@ func appendLine(file, line string) error {
 	}
 	_, err = f.WriteString(strings.ReplaceAll(line, "\n", " ") + "\n")
 	return errors.Join(err, f.Close())
+}
+
+// seed reads a value; a missing file is an empty one.
+func seed[T any](file string) (T, error) {
+	var st T
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &st)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", file, err)
+	}
+	return st, err
 }

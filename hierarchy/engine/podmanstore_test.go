@@ -1,0 +1,111 @@
+package engine_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
+)
+
+// inStore writes what is in a layer, NAME SIZE a line, to podman's store.
+func (s *story) inStore(id string, lines ...string) {
+	s.t.Helper()
+	dir := filepath.Join(s.dir, "podman-storage", "overlay-layers")
+	s.ok(os.MkdirAll(dir, 0o700))
+	f, err := os.Create(filepath.Join(dir, id+".tar-split.gz"))
+	s.ok(err)
+	z := gzip.NewWriter(f)
+	for _, line := range lines {
+		name, size, _ := strings.Cut(line, " ")
+		_, err := fmt.Fprintf(z, "{\"type\":2,\"payload\":\"AA==\",\"position\":0}\n{\"type\":1,\"name\":%q,\"size\":%s,\"payload\":null,\"position\":1}\n", name, size)
+		s.ok(err)
+	}
+	s.ok(errors.Join(z.Close(), f.Close()))
+}
+
+func (s *story) storeFile(name, text string) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, "podman-storage", name)
+	s.ok(os.MkdirAll(filepath.Dir(file), 0o700))
+	s.ok(os.WriteFile(file, []byte(text), 0o600))
+}
+
+// stored are two images, one on the other.
+func stored() enginetest.State {
+	lower := []enginetest.Layer{{DiffID: "sha256:aa", Size: 100, By: "ADD base.tar /"}}
+	return enginetest.State{FileSystem: "extfs", Images: []enginetest.Image{
+		{ID: "sha256:1111111111111111", Refs: []string{"localhost/low:1"}, Layers: lower},
+		{ID: "sha256:2222222222222222", Refs: []string{"localhost/high:1"}, Layers: append(slices.Clone(lower),
+			enginetest.Layer{DiffID: "sha256:bb", Size: 20, By: "RUN make && make install"})},
+	}}
+}
+
+// kept is what a store takes for a layer besides its files: itself, five
+// blocks, and its record.
+const kept = 7 * 4096
+
+func TestLayersTakeWhatTheyTakeOnDisk(t *testing.T) {
+	each(t, stored(), func(t *testing.T, s *story) {
+		s.inStore("aa", "./ 0", "./etc/ 0", "./etc/passwd 5000")
+		images, err := s.Layers(t.Context(), []string{s.full("low:1"), s.full("high:1")})
+		s.ok(err)
+		low, high := int64(100), int64(20) // of which the store's files say nothing
+		if s.Manager() == hierarchy.Podman {
+			low = kept + 4096 + 8192
+		}
+		want := []layers.Layer{{DiffID: "sha256:aa", Size: low, By: "ADD base.tar /"}, {DiffID: "sha256:bb", Size: high, By: "RUN make && make install"}}
+		if !slices.Equal(images[0].Layers, want[:1]) || !slices.Equal(images[1].Layers, want) {
+			t.Errorf("got %+v, want %+v", images, want)
+		}
+		// What is read once is remembered: a layer stays as it is.
+		s.ok(os.RemoveAll(filepath.Join(s.dir, "podman-storage")))
+		again, err := s.Layers(t.Context(), []string{s.full("low:1")})
+		s.ok(err)
+		if again[0].Layers[0].Size != low {
+			t.Errorf("got %+v", again)
+		}
+	})
+}
+
+func TestCopiesOfImages(t *testing.T) {
+	each(t, stored(), func(t *testing.T, s *story) {
+		ids := []string{s.id("low:1"), s.id("high:1"), "sha256:3333333333333333"}
+		if s.Manager() == hierarchy.Docker {
+			got, err := s.Copies(t.Context(), ids)
+			if err != nil || len(got) != 0 {
+				t.Errorf("docker: %v, %v", got, err)
+			}
+			return
+		}
+		if _, err := s.Copies(t.Context(), ids); !errors.Is(err, engine.ErrUnknown) {
+			t.Errorf("without the store's files: %v", err)
+		}
+		high := strings.TrimPrefix(ids[1], "sha256:")
+		s.storeFile("overlay-images/images.json", `[{"id":"`+high+`","mapped-layers":["m1","gone","m2"]},{"id":"1111111111111111"}]`)
+		s.storeFile("overlay-layers/layers.json", `[{"id":"aa"},{"id":"bb"},{"id":"m1","uidmap":[{}]},{"id":"m2"}]`)
+		if _, err := s.Copies(t.Context(), ids); !errors.Is(err, engine.ErrUnknown) {
+			t.Errorf("without the layers' records: %v", err)
+		}
+		s.inStore("aa", "./ 0", "./etc/ 0", "./etc/passwd 5000", "./big 40960")
+		s.inStore("bb", "etc/ 0", "etc/.wh.passwd 0", "big 4096", "more 1")
+		want := map[string][]int64{ids[1]: {kept + 3*4096, kept + 3*4096}}
+		got, err := s.Copies(t.Context(), ids)
+		if err != nil || !maps.EqualFunc(got, want, slices.Equal[[]int64]) {
+			t.Errorf("got %v, %v; want %v", got, err, want)
+		}
+		s.server.Edit("podman", func(st *enginetest.State) { st.FileSystem = "btrfs" })
+		if got, err := s.Copies(t.Context(), ids); err != nil || len(got) != 0 {
+			t.Errorf("where files share their bytes: %v, %v", got, err)
+		}
+	})
+}
