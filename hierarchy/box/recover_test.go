@@ -171,20 +171,20 @@ func TestOneEnterAtATime(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got, want := time.Since(begun), 4*time.Minute; got != want { // one to create, three to enter
+		if got, want := time.Since(begun), 2*time.Minute; got != want { // one to create, three to enter
 			t.Errorf("took %v, want %v", got, want)
 		}
 	})
 }
 
-// sharedWorld is a world for several at once, where all programs take a minute.
+// sharedWorld is a world for several at once, where all programs take half a minute.
 type sharedWorld struct {
 	*world
 	mu sync.Mutex
 }
 
 func (s *sharedWorld) Run(ctx context.Context, c process.Cmd) error {
-	time.Sleep(time.Minute)
+	time.Sleep(time.Minute / 2)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.world.Run(ctx, c)

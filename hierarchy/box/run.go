@@ -96,6 +96,8 @@ func (j *job) enter(ctx context.Context, c hierarchy.StoredBox, timeout time.Dur
 	if !found || now.ID != c.ID {
 		return "", "", errors.New("the box is gone")
 	}
+	ctx, done := j.watched(ctx, c)
+	defer done()
 	var text strings.Builder
 	log, err = j.distrobox(ctx, timeout, &text, append(args, command...)...)
 	return strings.TrimSpace(strings.ReplaceAll(text.String(), "\r", "")), log, err
