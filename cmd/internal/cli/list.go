@@ -1,14 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/klmcwhirter/ocisi/cmd/internal/page"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 )
@@ -21,6 +24,7 @@ type listOptions struct {
 	enabled  bool
 	layers   bool
 	tree     bool
+	page     string
 	kept     bool
 	json     bool
 }
@@ -44,6 +48,7 @@ func newList(env Env, g *globals) *cobra.Command {
 	f.BoolVarP(&o.enabled, "enabled", "e", false, "list the images to build")
 	f.BoolVarP(&o.layers, "layers", "l", false, "list the layers of the images that are built, and who shares them")
 	f.BoolVar(&o.tree, "tree", false, "with --layers, show them as a tree, with the line that made each, boxes and advice")
+	f.StringVar(&o.page, "html", "", "with --layers, write them to `FILE` as a page to look at and print; - is the standard output")
 	f.BoolVarP(&o.kept, "generations", "g", false, "list the former boxes that 'ocisi rollback' could bring back, and the bytes that they take")
 	f.BoolVar(&o.json, "json", false, "write JSON")
 	return cmd
@@ -65,8 +70,10 @@ func (o *listOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.tree && !o.layers {
-		return &usageError{err: errors.New("--tree is for --layers")}
+	for flag, given := range map[string]bool{"tree": o.tree, "html": o.page != ""} {
+		if given && !o.layers {
+			return &usageError{cmd: cmd, err: errors.New("--" + flag + " is for --layers")}
+		}
 	}
 	if o.layers {
 		return o.listLayers(cmd.Context(), l)
@@ -138,6 +145,8 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 	}
 	self := o.env.self(l.config.File)
 	switch {
+	case o.page != "":
+		return o.writePage(d, l.config.File)
 	case o.json:
 		return writeJSON(o.env.Stdout, d)
 	case o.tree:
@@ -154,6 +163,28 @@ func (o *listOptions) listLayers(ctx context.Context, l *loaded) error {
 	fmt.Fprintln(o.env.Stdout)
 	sharingText(o.env.Stdout, d, self)
 	return nil
+}
+
+// writePage writes a report as a page.
+func (o *listOptions) writePage(d layers.Document, config string) error {
+	var text bytes.Buffer
+	made := fmt.Sprintf("ocisi %s, of %s, %s", o.env.Version, o.env.short(config), o.env.Now().Format("2006-01-02 15:04"))
+	if err := page.Write(&text, d, made); err != nil {
+		return err
+	}
+	if o.page == "-" {
+		_, err := text.WriteTo(o.env.Stdout)
+		return err
+	}
+	path, err := filepath.Abs(o.page)
+	if err != nil {
+		return err
+	}
+	if err := o.env.Disk.Write(path, text.Bytes(), 0o644, nil); err != nil {
+		return fmt.Errorf("writing the page: %w", err)
+	}
+	_, err = fmt.Fprintf(o.env.Stdout, "written: %s\n", o.env.short(path))
+	return err
 }
 
 // layersText writes each image with its layers, from the base up.

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
@@ -65,7 +67,8 @@ func of(m hierarchy.Manager, advice []layers.Advice) []layers.Advice {
 // measured returns the images of a manager's store with the boxes that were made
 // from them, and the names or IDs that the store knows them by.
 func (s *session) measured(ctx context.Context, g *hierarchy.Graph, m hierarchy.Manager) ([]string, []layers.Image, error) {
-	store, err := s.engines[m].Observe(ctx, namesOf(g, m))
+	e := s.engines[m]
+	store, err := e.Observe(ctx, namesOf(g, m))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,16 +76,25 @@ func (s *session) measured(ctx context.Context, g *hierarchy.Graph, m hierarchy.
 	if err != nil {
 		return nil, nil, err
 	}
+	copies, err := e.Copies(ctx, found.ids)
+	if err != nil && !errors.Is(err, engine.ErrUnknown) {
+		return nil, nil, err
+	}
+	boxes := s.ownBoxes(store)
+	var written map[string]int64
+	if len(boxes) > 0 { // it takes podman a while
+		if written, err = e.BoxSizes(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	for i, id := range found.ids {
 		if slices.Contains(found.ids[:i], id) {
 			continue // an image may have several names
 		}
-		for _, b := range s.ownBoxes(store)[id] {
-			one, err := s.measureBox(ctx, m, b)
-			if err != nil {
-				return nil, nil, err
-			}
-			found.images[i].Boxes = append(found.images[i].Boxes, one)
+		found.images[i].Copies = copies[id]
+		for _, b := range boxes[id] {
+			name, _, n := b.Role()
+			found.images[i].Boxes = append(found.images[i].Boxes, layers.Box{Name: b.Name, Box: name, Generation: n, Written: written[b.Name]})
 		}
 	}
 	return found.refs, found.images, nil
@@ -148,12 +160,6 @@ func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.S
 		}
 	}
 	return nil
-}
-
-func (s *session) measureBox(ctx context.Context, m hierarchy.Manager, b hierarchy.StoredBox) (layers.Box, error) {
-	name, _, n := b.Role()
-	written, err := s.engines[m].Written(ctx, b.Name)
-	return layers.Box{Name: b.Name, Box: name, Generation: n, Written: written}, err
 }
 
 // present is images of a store, each name once.

@@ -13,7 +13,7 @@ func grown(ref string, parent layers.Image, more ...layers.Layer) layers.Image {
 	for i := range more {
 		more[i].DiffID = fmt.Sprintf("sha256:%x", sha256.Sum256(fmt.Appendf(nil, "%s %d", ref, i)))
 	}
-	return layers.Image{Ref: ref, Parent: parent.Ref, Layers: append(slices.Clone(parent.Layers), more...)}
+	return layers.Image{Ref: ref, Parents: append([]string{parent.Ref}, parent.Parents...), Layers: append(slices.Clone(parent.Layers), more...)}
 }
 
 func run(by string, bytes int64) layers.Layer { return layers.Layer{By: by, Size: bytes} }
