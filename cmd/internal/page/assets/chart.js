@@ -16,7 +16,9 @@ class Chart {
     this.figure = element("figure", {"data-manager": forest.manager},
       element("figcaption", {}, element("b", {}, forest.manager), ` ${count(forest.rows.length, "image")}, ${count(forest.nodes.length, "layer")}`),
       this.axis, this.tree);
-    this.tree.addEventListener("scroll", () => this.soon());
+    this.tree.addEventListener("scroll", () => {
+      if (this.moved()) this.soon();
+    });
     this.tree.addEventListener("pointerover", e => this.point(e, false));
     this.tree.addEventListener("click", e => this.point(e, true));
     this.tree.addEventListener("keydown", e => this.press(e));
@@ -39,13 +41,25 @@ class Chart {
     const style = getComputedStyle(this.figure), height = parseFloat(style.getPropertyValue("--row"));
     const width = this.tree.clientWidth - parseFloat(style.getPropertyValue("--label"));
     Object.assign(this, {widest, height, width, scale: width / Math.max(widest, 1), drawn: []});
-    this.rows.style.height = (this.printing ? Math.min(PRINTED, this.forest.rows.length) : this.forest.rows.length) * height + "px";
-    const {rows} = this.forest, top = this.tree.scrollTop;
-    const from = this.printing ? 0 : Math.max(0, Math.floor(top / height) - 2);
-    const to = this.printing ? PRINTED : Math.ceil((top + this.tree.clientHeight) / height) + 2;
-    this.rows.replaceChildren(...rows.slice(from, to).map(row => this.row(row)));
+    const {rows} = this.forest;
+    this.rows.style.height = `calc(var(--row) * ${this.printing ? Math.min(PRINTED, rows.length) : rows.length})`;
+    this.shown = this.range();
+    this.rows.replaceChildren(...rows.slice(...this.shown).map(row => this.row(row)));
     this.drawAxis();
     this.mark();
+  }
+
+  // range returns the first row to draw and the one after the last: those in
+  // sight and, so that a short way needs no drawing, some more.
+  range() {
+    if (this.printing) return [0, PRINTED];
+    const {scrollTop, clientHeight} = this.tree, some = 4;
+    const from = Math.floor(scrollTop / this.height / some), to = Math.ceil((scrollTop + clientHeight) / this.height / some);
+    return [from * some, to * some];
+  }
+
+  moved() {
+    return String(this.range()) !== String(this.shown);
   }
 
   row(row) {
@@ -55,7 +69,7 @@ class Chart {
       element("div", {class: "label", "aria-hidden": "true", title: row.ref},
         element("span", {}, row.ref.slice(row.ref.lastIndexOf("/") + 1)), element("b", {"data-bytes": adds}, (whatif ? "" : "+ ") + size(adds))),
       bar);
-    e.style.top = row.index * this.height + "px";
+    e.style.top = `calc(var(--row) * ${row.index})`; // paper may have another height than the screen
     return e;
   }
 
@@ -63,11 +77,10 @@ class Chart {
     const {kind, small, nodes, start, end} = segment, node = nodes[0];
     const width = Math.max((end - start) * this.scale, MARK);
     const e = element("div", {class: `seg ${kind}${small ? " few" : ""}`, "data-bytes": end - start});
-    e.style.left = Math.max(0, Math.min(start * this.scale, this.width - width)) + "px";
-    e.style.width = width + "px";
+    e.style.left = `min(${this.percent(start)}, 100% - ${MARK}px)`;
+    e.style.width = `max(${this.percent(end - start)}, ${MARK}px)`;
     if (kind === "ghost") {
       e.setAttribute("aria-hidden", "true"); // the same layer as further up, and not stored here
-      e.classList.toggle("starts", row.index === node.first + 1);
     } else {
       e.textContent = this.text(nodes, width);
       e.id = `layer-${this.number}-${row.index}-${node.index}`;
@@ -76,6 +89,10 @@ class Chart {
     }
     this.drawn.push({e, row, segment});
     return e;
+  }
+
+  percent(bytes) {
+    return 100 * bytes / Math.max(this.widest, 1) + "%";
   }
 
   // text is what fits into a box; a size that is cut would be another size.
@@ -94,19 +111,25 @@ class Chart {
     e.setAttribute("aria-posinset", whatif && !node.parent ? row.index + 1 : node.place + 1);
     e.setAttribute("aria-setsize", whatif && !node.parent ? rows.length : node.places);
     const many = nodes.length > 1 ? `, one of ${nodes.length} smaller layers` : "";
-    const used = whatif ? familiar(row.ref) : count(node.last - node.first + 1, "image");
-    e.setAttribute("aria-label", `${node.data.by || short(node.data.diffID)}, ${sizeOf(node.data)}, ${used}${many}`);
+    const used = whatif ? familiar(row.ref) : "used by " + count(node.last - node.first + 1, "image");
+    const top = (node.data.refs || []).map(ref => ", the top of " + familiar(ref)).join("");
+    e.setAttribute("aria-label", `${node.data.by || short(node.data.diffID)}, ${sizeOf(node.data)}, ${used}${top}${many}`);
   }
 
   // mark shows which layer is chosen.
   mark() {
     this.tree.removeAttribute("aria-activedescendant");
+    for (const e of this.rows.querySelectorAll(".on")) {
+      e.classList.remove("on", "at");
+      e.removeAttribute("aria-selected");
+    }
+    if (this.at === null) return;
     for (const {e, row, segment} of this.drawn) {
-      const here = this.at !== null && segment.nodes.includes(this.at.node), own = here && row === this.at.row;
-      e.classList.toggle("on", here);
-      e.classList.toggle("at", own);
-      if (e.id) e.setAttribute("aria-selected", own);
-      if (!own || !e.id) continue;
+      if (!segment.nodes.includes(this.at.node)) continue;
+      e.classList.add("on");
+      if (row !== this.at.row) continue;
+      e.classList.add("at");
+      e.setAttribute("aria-selected", true);
       this.describe(e, row, segment, this.at.node);
       this.tree.setAttribute("aria-activedescendant", e.id);
     }
@@ -119,10 +142,9 @@ class Chart {
       const top = place.row.index * this.height, view = this.tree.clientHeight;
       if (top < this.tree.scrollTop) this.tree.scrollTop = top;
       if (top + this.height > this.tree.scrollTop + view) this.tree.scrollTop = top + this.height - view;
-      this.draw();
-    } else {
-      this.mark();
+      if (this.moved()) this.draw();
     }
+    this.mark();
     const found = place && this.drawn.find(({row, segment}) => row === place.row && segment.nodes.includes(place.node));
     if (found && reveal) found.e.scrollIntoView({block: "nearest"});
     return found ? found.segment : null;
@@ -158,7 +180,7 @@ class Chart {
     const ticks = [];
     for (let n = 0; n <= this.widest; n += step) {
       const tick = element("span", {}, n > 0 ? size(n) : "0");
-      tick.style.left = n * this.scale + "px";
+      tick.style.left = this.percent(n);
       if (n === 0 || this.width - n * this.scale > 60) ticks.push(tick);
     }
     this.axis.replaceChildren(...ticks);

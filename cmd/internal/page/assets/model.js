@@ -70,8 +70,13 @@ function drawn(forest, whatif) {
   return forest.rows.reduce((n, row) => n + (whatif ? row.top.end : row.fresh), 0);
 }
 
-// Go rounds halves to even.
-const digits = new Intl.NumberFormat("en", {maximumSignificantDigits: 4, roundingMode: "halfEven", useGrouping: false});
+// four rounds to four digits as Go does: what lies exactly between two goes to
+// the even one, where JavaScript goes up.
+function four(n) {
+  const digits = n.toPrecision(64), cut = digits.slice(0, 5).includes(".") ? 5 : 4;
+  const down = /^\.?50*$/.test(digits.slice(cut)) && "02468".includes(digits[cut - 1]);
+  return Number(down ? digits.slice(0, cut) : n.toPrecision(4));
+}
 
 // size writes bytes as the command line does.
 function size(n) {
@@ -81,7 +86,7 @@ function size(n) {
     n /= 1000;
     unit++;
   }
-  return digits.format(n) + " " + units[unit];
+  return four(n) + " " + units[unit];
 }
 
 function sizeOf(data) {
