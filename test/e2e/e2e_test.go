@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -59,17 +60,23 @@ func TestStories(t *testing.T) {
 	t.Run("once", func(t *testing.T) { on.tell(t, &alone, "once", "") })
 }
 
-// TestPackages runs the tests of packages that need an engine, in the machine.
+// TestPackages runs the tests of packages that need an engine, or a browser, in
+// the machine. Only the newest suite has a browser.
 func TestPackages(t *testing.T) {
 	on := machine{flag.Lookup("suite").Value.String()}
-	for _, pkg := range []string{"engine", "box"} {
-		t.Run(pkg, func(t *testing.T) { on.test(t, pkg) })
+	packages := []string{"hierarchy/engine", "hierarchy/box"}
+	if on.suite == "forky" {
+		packages = append(packages, "cmd/internal/page")
+	}
+	for _, pkg := range packages {
+		t.Run(path.Base(pkg), func(t *testing.T) { on.test(t, pkg) })
 	}
 }
 
 func (on machine) test(t *testing.T, pkg string) {
-	program := filepath.Join(t.TempDir(), pkg+".test")
-	if err := goBuild(t.Context(), "test", "-c", "-tags", "e2e", "-o", program, "./hierarchy/"+pkg); err != nil {
+	name := path.Base(pkg) + ".test"
+	program := filepath.Join(t.TempDir(), name)
+	if err := goBuild(t.Context(), "test", "-c", "-tags", "e2e", "-o", program, "./"+pkg); err != nil {
 		t.Fatal(err)
 	}
 	if err := on.host(t.Context(), nil, io.Discard, os.Stderr, "install", on.suite, program); err != nil {
@@ -79,7 +86,7 @@ func (on machine) test(t *testing.T, pkg string) {
 		t.Fatal(err)
 	}
 	out := &strings.Builder{}
-	err := on.host(t.Context(), nil, out, out, "as", on.suite, pkg+".test", "-test.v", "-test.run=^(TestReal|TestE2E)", "-test.timeout=10m")
+	err := on.host(t.Context(), nil, out, out, "as", on.suite, name, "-test.v", "-test.run=^(TestReal|TestE2E)", "-test.timeout=10m")
 	t.Log(out)
 	if err != nil {
 		t.Error(err)

@@ -113,6 +113,7 @@ END
 }
 
 [[ $suite = bookworm ]] || packages+=(docker-buildx docker-cli just)
+[[ $suite != forky ]] || packages+=(chromium) # for the page of "list --html"; one suite tells enough about it
 mapfile -t lines < <(sources)
 make_tree "$suite" "$disk" "$(comma "${packages[@]}")" apt "${lines[@]}"
 add_user
