@@ -66,6 +66,35 @@ func TestRealWalk(t *testing.T) {
 	}
 }
 
+// TestRealWalkWithoutSharing goes through every image from its base to its top.
+func TestRealWalkWithoutSharing(t *testing.T) {
+	s := realistic().Stores[1]
+	o := open(t, layers.NewDocument([]layers.Store{s}), 1280, 900)
+	o.do(chromedp.Click(chromedp.CSS("#whatif")), chromedp.KeyEvent(kb.Tab+kb.Home))
+	got, want := map[string]string{}, map[string]string{}
+	for _, im := range s.Images {
+		for _, l := range im.Layers {
+			want[strings.TrimPrefix(im.Ref, "docker.io/library/")] += l.ChainID + " "
+		}
+	}
+	for range s.Images {
+		label := ask[string](o, `document.getElementById(document.activeElement.getAttribute("aria-activedescendant")).closest(".row").dataset.ref`)
+		row, depth := "", 0
+		for at, last := o.panel().Chain, ""; at != last; depth++ {
+			row += at + " "
+			at, last = o.press(kb.ArrowRight), at
+		}
+		got[strings.TrimPrefix(label, "docker.io/library/")] = row
+		for range depth {
+			o.press(kb.ArrowLeft)
+		}
+		o.press(kb.ArrowDown)
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v\nwant %v", got, want)
+	}
+}
+
 // told is what the panel says of a layer.
 type told struct {
 	Chain, Diff, By, Users, Label string

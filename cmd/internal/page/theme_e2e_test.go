@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -60,6 +61,23 @@ func TestRealThemes(t *testing.T) {
 		if got := ground(); got != want {
 			t.Errorf("after the button the ground is %s, want %s", got, want)
 		}
+	}
+}
+
+// TestRealWithoutScripts: all numbers are there, and nothing that does nothing.
+func TestRealWithoutScripts(t *testing.T) {
+	d := realistic()
+	o := open(t, layers.Document{}, 360, 780)
+	command(o, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	o.do(chromedp.Navigate("file://" + o.file(d)))
+	if got := ask[int](o, `[...document.querySelectorAll("tr[data-chain]")].filter(e => e.checkVisibility()).length`); got != 18+11 {
+		t.Errorf("%d layers, want 29", got)
+	}
+	if got := ask[int](o, `[...document.querySelectorAll("button, input, #picture")].filter(e => e.checkVisibility()).length`); got != 0 {
+		t.Errorf("%d things to press", got)
+	}
+	if got := ask[int](o, "document.documentElement.scrollWidth"); got > 360 {
+		t.Errorf("%d pixels wide", got)
 	}
 }
 
