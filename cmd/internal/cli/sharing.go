@@ -120,7 +120,7 @@ func (s *session) imagesIn(ctx context.Context, g *hierarchy.Graph, store hierar
 	for _, id := range slices.Sorted(maps.Keys(boxes)) {
 		if !slices.Contains(found.ids, id) { // of a former box, or of one that is to be replaced
 			was := hierarchy.FamiliarRef(store.Manager.StoreRef(boxes[id][0].Labels[hierarchy.LabelImage]))
-			found.append(id, id, layers.Image{Ref: id, Was: was, Parents: below[was]})
+			found.append(id, id, layers.Image{Ref: was + " (" + shortID(id) + ")", Was: was, Parents: below[was]})
 		}
 	}
 	all, err := s.engines[store.Manager].Layers(ctx, found.refs)

@@ -78,10 +78,10 @@ func (t tree) label(n layers.Node) string {
 	return strings.Join(names, ", ")
 }
 
-// imageName names an image for people: one without a name by what it was.
+// imageName names an image for people.
 func imageName(im layers.ImageReport) string {
 	if im.Was != "" {
-		return im.Was + " as it was (" + shortID(im.Ref) + ")"
+		return im.Ref + " as it was"
 	}
 	return im.Ref
 }
