@@ -79,14 +79,14 @@ func TestInspect(t *testing.T) {
 	contents := layers.Contents{
 		"sha256:base":   {{Path: "/usr/lib/big", Size: 100 * mb}, {Path: "/usr/lib/small", Size: 7}},
 		"sha256:base2":  {{Path: "/usr/lib/big", Size: 100 * mb}, {Path: "/var/cache/dnf/x", Size: 5 * mb}},
-		"sha256:dev":    {{Path: "/opt/a/1", Size: 20 * mb}, {Path: "/opt/a/2", Size: 10 * mb}, {Path: "/opt/ab", Size: 9 * mb}, {Path: "/home/al/.cache/pip/x", Size: 3 * mb}, {Path: "/home/al/.cached", Size: 30 * mb}},
+		"sha256:dev":    {{Path: "/opt/a/1", Size: 20 * mb}, {Path: "/opt/a/2", Size: 10 * mb}, {Path: "/opt/ab", Size: 9 * mb}, {Path: "/home/al/.cache/pip/x", Size: 3 * mb}, {Path: "/home/al/.cached", Size: 30 * mb}, {Path: "/var/lib/dpkg/status", Size: 7 * mb}},
 		"sha256:remove": {{Path: "/opt/a", Gone: layers.Whiteout}, {Path: "/nowhere", Gone: layers.Whiteout}},
-		"sha256:chown":  {{Path: "/opt/ab", Size: 9 * mb}, {Path: "/usr/lib/small", Size: 7}},
+		"sha256:chown":  {{Path: "/var/lib/dpkg/status", Size: 7 * mb}, {Path: "/opt/ab", Size: 9 * mb}, {Path: "/usr/lib/small", Size: 7}},
 		"sha256:opaque": {{Path: "/usr/lib", Gone: layers.Opaque}, {Path: "/usr/lib/new", Size: mb}},
 	}
-	want := `hidden [dx:1] 100: files of lower layers are written over or removed, and stay in the store: RUN mv. do it in the line that makes them, or do not make them
-hidden [dev:1] 30: files of lower layers are written over or removed, and stay in the store: RUN rm. do it in the line that makes them, or do not make them
-hidden [dx:1] 9: files of lower layers are written over or removed, and stay in the store: RUN chown. do it in the line that makes them, or do not make them
+	want := `hidden [dx:1] 100: files of lower layers, the largest /usr/lib/big, are written over or removed, and stay in the store: RUN mv. do it in the line that makes them, or do not make them
+hidden [dev:1] 30: files of lower layers, the largest /opt/a/1, are written over or removed, and stay in the store: RUN rm. do it in the line that makes them, or do not make them
+hidden [dx:1] 9: files of lower layers, the largest /opt/ab, are written over or removed, and stay in the store: RUN chown. do it in the line that makes them, or do not make them
 cache [dev:1] 3: /home/al/.cache is in a layer: RUN install. remove it at the end of that line, or mount a cache there: RUN --mount=type=cache,target=/home/al/.cache …
 `
 	if got := told(layers.Inspect(images, layers.Analyze(images), contents)); got != want {

@@ -38,7 +38,7 @@ func Inspect(images []Image, r Report, contents Contents) []Advice {
 	for _, im := range r.Images {
 		w := wreck{files: map[string]int64{}}
 		for _, l := range im.Layers {
-			hidden := w.put(contents[l.DiffID])
+			hidden, most := w.put(contents[l.DiffID])
 			if seen[l.ChainID] || bases[l.ChainID] || im.Was != "" {
 				continue
 			}
@@ -46,7 +46,7 @@ func Inspect(images []Image, r Report, contents Contents) []Advice {
 			if hidden >= muchInLayer {
 				all = append(all, Advice{
 					Rule: RuleHidden, Images: []string{im.Ref}, Chain: l.ChainID, Bytes: hidden,
-					Text: "files of lower layers are written over or removed, and stay in the store: " + line(l),
+					Text: fmt.Sprintf("files of lower layers, the largest %s, are written over or removed, and stay in the store: %s", most, line(l)),
 					Do:   "do it in the line that makes them, or do not make them",
 				})
 			}
@@ -86,37 +86,69 @@ func baseChains(images []Image, r Report) map[string]bool {
 
 // wreck is the files that are to be seen in an image, as far as its layers have
 // been laid upon each other.
-type wreck struct{ files map[string]int64 }
+type wreck struct {
+	files  map[string]int64
+	hidden map[string]int64 // by the layer that was laid last
+}
 
-// put lays a layer on top, and returns the bytes that it hides.
-func (w *wreck) put(layer []File) (hidden int64) {
+// put lays a layer on top, and returns the bytes that it hides, and the path that
+// had most of them. Databases of package managers do not count: every line that
+// installs something writes over them.
+func (w *wreck) put(layer []File) (hidden int64, most string) {
+	w.hidden = map[string]int64{}
 	for _, f := range layer {
 		if f.Gone != NotGone {
-			hidden += w.remove(f)
+			w.remove(f)
 		}
 	}
 	for _, f := range layer {
 		if f.Gone == NotGone {
-			hidden += w.files[f.Path]
+			w.hide(f.Path)
 			w.files[f.Path] = f.Size
 		}
 	}
-	return hidden
-}
-
-func (w *wreck) remove(gone File) (bytes int64) {
-	if size, ok := w.files[gone.Path]; ok && gone.Gone == Whiteout {
-		delete(w.files, gone.Path)
-		return size // a file has nothing in it
-	}
-	below := strings.TrimSuffix(gone.Path, "/") + "/"
-	for p, size := range w.files {
-		if strings.HasPrefix(p, below) {
-			bytes += size
-			delete(w.files, p)
+	for p, size := range w.hidden {
+		if isDatabase(p) {
+			continue
+		}
+		hidden += size
+		if size > w.hidden[most] || size == w.hidden[most] && p < most {
+			most = p
 		}
 	}
-	return bytes
+	return hidden, most
+}
+
+func (w *wreck) hide(file string) {
+	if size, ok := w.files[file]; ok {
+		w.hidden[file] = size
+		delete(w.files, file)
+	}
+}
+
+func (w *wreck) remove(gone File) {
+	if _, ok := w.files[gone.Path]; ok && gone.Gone == Whiteout {
+		w.hide(gone.Path)
+		return // a file has nothing in it
+	}
+	below := strings.TrimSuffix(gone.Path, "/") + "/"
+	for p := range w.files {
+		if strings.HasPrefix(p, below) {
+			w.hide(p)
+		}
+	}
+}
+
+// isDatabase reports whether a file is where a package manager keeps what it knows.
+func isDatabase(file string) bool {
+	for _, dir := range []string{
+		"/var/lib/dpkg/", "/var/lib/apt/", "/var/cache/debconf/", "/var/lib/rpm/", "/usr/lib/sysimage/", "/var/lib/dnf/", "/usr/lib/apk/db/", "/lib/apk/db/", "/var/lib/pacman/",
+	} {
+		if strings.HasPrefix(file, dir) {
+			return true
+		}
+	}
+	return file == "/etc/ld.so.cache"
 }
 
 // cacheDirs returns where package managers keep what they fetched, by their manuals.

@@ -80,7 +80,7 @@ func (env Env) adviceText(advice []layers.Advice, self string) {
 		}
 		where := strings.Join(append([]string{a.Manager}, a.Images...), " ")
 		fmt.Fprintf(env.Stdout, "%s%-9s %-8s%s  %s\n", c.bold, saves, a.Rule, c.off, where)
-		fmt.Fprintf(env.Stdout, "          %s\n          %s\n", cut(a.Text, 3*treeWidth), a.Do)
+		fmt.Fprintf(env.Stdout, "          %s\n          %s\n", cut(a.Text, 2*treeWidth), a.Do)
 	}
 	if self != "" {
 		fmt.Fprintf(env.Stdout, "to look into the layers as well: %s lint\n", self)
