@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/containerd/errdefs"
@@ -15,9 +17,10 @@ import (
 // Freed returns what the removal of images, given by full name or ID, sets free,
 // in bytes as the engine counts layers: own is what no other image of the store
 // has, by what the image was given by; total is what all of them together have
-// and no image that stays. An image that keeps another name stays, and so does
-// one that is not there. Layers that docker's build cache holds, too, are only
-// gone with it.
+// and no image that stays; both with the copies that podman's store keeps of the
+// images for other maps of users, as far as that is known. An image that keeps
+// another name stays, and so does one that is not there. Layers that docker's
+// build cache holds, too, are only gone with it.
 func (e *Engine) Freed(ctx context.Context, refs []string) (own map[string]int64, total int64, err error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
@@ -47,7 +50,35 @@ func (e *Engine) Freed(ctx context.Context, refs []string) (own map[string]int64
 		return nil, 0, fmt.Errorf("asking %s for layers: %w", e.manager, inWords(ctx, err))
 	}
 	stored = append(stored, others...)
-	return ownOf(layers.Analyze(stored), going, refs), freedBy(stored, gone), nil
+	copied, err := e.copied(ctx, gone)
+	if err != nil {
+		return nil, 0, err
+	}
+	return ownOf(layers.Analyze(stored), copied, going, refs), freedBy(stored, gone) + sum(copied, gone), nil
+}
+
+// copied returns what the copies of images take in all, by ID; none where that
+// cannot be told.
+func (e *Engine) copied(ctx context.Context, ids map[string]bool) (map[string]int64, error) {
+	copies, err := e.Copies(ctx, slices.Collect(maps.Keys(ids)))
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return nil, err
+	}
+	bytes := make(map[string]int64)
+	for id, sizes := range copies {
+		for _, size := range sizes {
+			bytes[id] += size
+		}
+	}
+	return bytes, nil
+}
+
+// sum adds up the bytes of some images.
+func sum(bytes map[string]int64, ids map[string]bool) (n int64) {
+	for id := range ids {
+		n += bytes[id]
+	}
+	return n
 }
 
 // leaving parts the images that are gone when all refs are removed from those
@@ -92,12 +123,12 @@ func (e *Engine) diffIDs(ctx context.Context, list []image.Summary) ([]layers.Im
 
 // ownOf returns the bytes of what only one image has, for the names and IDs
 // that images were given by.
-func ownOf(report layers.Report, gone []image.Summary, refs []string) map[string]int64 {
+func ownOf(report layers.Report, copied map[string]int64, gone []image.Summary, refs []string) map[string]int64 {
 	own := make(map[string]int64)
 	for i, im := range gone {
 		for _, name := range append(fullRefs(im.RepoTags), fullID(im.ID)) {
 			if slices.Contains(refs, name) {
-				own[name] = report.Images[i].Own
+				own[name] = report.Images[i].Own + copied[fullID(im.ID)]
 			}
 		}
 	}

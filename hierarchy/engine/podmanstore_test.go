@@ -77,6 +77,67 @@ func TestLayersTakeWhatTheyTakeOnDisk(t *testing.T) {
 	})
 }
 
+func TestLayersWithoutHistory(t *testing.T) {
+	state := stored()
+	state.Images[1].Undated = true
+	each(t, state, func(t *testing.T, s *story) {
+		s.inStore("bb", "new 1")
+		images, err := s.Layers(t.Context(), []string{s.full("high:1")})
+		s.ok(err)
+		got := images[0].Layers
+		want := []layers.Layer{{DiffID: "sha256:aa", Size: 100, By: "ADD base.tar /"}, {DiffID: "sha256:bb", Size: 20, By: "RUN make && make install"}}
+		if s.Manager() == hierarchy.Podman {
+			want = []layers.Layer{{DiffID: "sha256:aa", Size: 120, Estimated: true}, {DiffID: "sha256:bb", Size: kept + 4096}}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// withCopies has podman's store say that there are two copies of high:1.
+func (s *story) withCopies() {
+	s.t.Helper()
+	high := strings.TrimPrefix(s.id("high:1"), "sha256:")
+	s.storeFile("overlay-images/images.json", `[{"id":"`+high+`","mapped-layers":["m1","gone","m2"]},{"id":"1111111111111111"}]`)
+	s.storeFile("overlay-layers/layers.json", `[{"id":"aa"},{"id":"bb"},{"id":"m1","uidmap":[{}]},{"id":"m2"}]`)
+}
+
+// withContents has it say what is in the layers.
+func (s *story) withContents() {
+	s.t.Helper()
+	s.inStore("aa", "./ 0", "./etc/ 0", "./etc/passwd 5000", "./big 40960")
+	s.inStore("bb", "etc/ 0", "etc/.wh.passwd 0", "big 4096", "more 1")
+}
+
+// What these layers take, and a copy of both.
+const (
+	lower  = kept + 4096 + 8192 + 40960
+	upper  = kept + 3*4096
+	copied = kept + 3*4096
+)
+
+func TestFreedWithCopies(t *testing.T) {
+	each(t, stored(), func(t *testing.T, s *story) {
+		s.withCopies()
+		s.withContents()
+		high, low := int64(20), int64(100)
+		if s.Manager() == hierarchy.Podman {
+			high, low = upper+2*copied, lower
+		}
+		own, total, err := s.Freed(t.Context(), []string{s.full("high:1")})
+		if err != nil || total != high || own[s.full("high:1")] != high {
+			t.Errorf("%v, %d bytes will be free, %v; want %d", own, total, err, high)
+		}
+		unused, err := s.Unused(t.Context(), nil)
+		s.ok(err)
+		freed, err := s.Prune(t.Context(), unused)
+		if err != nil || unused.Bytes != high+low || freed != high+low {
+			t.Errorf("%d bytes are free, %d foretold, %v; want %d", freed, unused.Bytes, err, high+low)
+		}
+	})
+}
+
 func TestCopiesOfImages(t *testing.T) {
 	each(t, stored(), func(t *testing.T, s *story) {
 		ids := []string{s.id("low:1"), s.id("high:1"), "sha256:3333333333333333"}
@@ -90,15 +151,12 @@ func TestCopiesOfImages(t *testing.T) {
 		if _, err := s.Copies(t.Context(), ids); !errors.Is(err, engine.ErrUnknown) {
 			t.Errorf("without the store's files: %v", err)
 		}
-		high := strings.TrimPrefix(ids[1], "sha256:")
-		s.storeFile("overlay-images/images.json", `[{"id":"`+high+`","mapped-layers":["m1","gone","m2"]},{"id":"1111111111111111"}]`)
-		s.storeFile("overlay-layers/layers.json", `[{"id":"aa"},{"id":"bb"},{"id":"m1","uidmap":[{}]},{"id":"m2"}]`)
+		s.withCopies()
 		if _, err := s.Copies(t.Context(), ids); !errors.Is(err, engine.ErrUnknown) {
 			t.Errorf("without the layers' records: %v", err)
 		}
-		s.inStore("aa", "./ 0", "./etc/ 0", "./etc/passwd 5000", "./big 40960")
-		s.inStore("bb", "etc/ 0", "etc/.wh.passwd 0", "big 4096", "more 1")
-		want := map[string][]int64{ids[1]: {kept + 3*4096, kept + 3*4096}}
+		s.withContents()
+		want := map[string][]int64{ids[1]: {copied, copied}}
 		got, err := s.Copies(t.Context(), ids)
 		if err != nil || !maps.EqualFunc(got, want, slices.Equal[[]int64]) {
 			t.Errorf("got %v, %v; want %v", got, err, want)

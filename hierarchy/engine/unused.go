@@ -22,9 +22,10 @@ type Unused struct {
 	Containers []Item // that do not run and are neither distroboxes nor ocisi's
 	Images     []Item // that no container uses, but for containers that are listed here
 	Cache      int64  // bytes of the build cache as docker counts them, which includes layers that images hold too
-	Bytes      int64  // that the removal of all of it sets free, at most
+	Bytes      int64  // that the removal of all of it sets free, at most, with podman's copies of images
 
-	keep map[string]bool
+	keep   map[string]bool
+	copied map[string]int64 // bytes of copies of images, by ID
 }
 
 // Item is a container or an image that nobody uses.
@@ -79,7 +80,10 @@ func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []la
 	}
 	gone := spare(images, stored, used, keep)
 	u.Images = items(images, gone)
-	u.Bytes += freedBy(stored, gone)
+	if u.copied, err = e.copied(ctx, gone); err != nil {
+		return u, nil, err
+	}
+	u.Bytes += freedBy(stored, gone) + sum(u.copied, gone)
 	u.Cache, err = e.cache(ctx)
 	u.Bytes += u.Cache
 	return u, stored, err
@@ -196,7 +200,7 @@ func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
 			gone[im.ID] = true
 		}
 	}
-	freed += freedBy(stored, gone)
+	freed += freedBy(stored, gone) + sum(now.copied, gone)
 	if u.Cache > 0 {
 		report, err := e.api.BuildCachePrune(ctx, build.CachePruneOptions{All: true})
 		if err != nil {

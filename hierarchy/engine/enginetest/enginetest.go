@@ -117,6 +117,7 @@ type Image struct {
 	Config  Config            // what containers inherit besides
 	Layers  []Layer           // from the base up
 	Created int64             // Unix seconds
+	Undated bool              // the history does not say when: podman fails at it
 
 	Files    map[string]string // as in Container
 	Commands map[string]Answer // as in Container

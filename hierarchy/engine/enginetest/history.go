@@ -1,10 +1,26 @@
 package enginetest
 
 import (
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	dtypes "github.com/docker/docker/api/types/image"
 )
+
+// history answers GET /images/NAME/history, or fails at it as podman does.
+func (a *api) history(w http.ResponseWriter, im Image) {
+	if im.Undated && a.kit == nil {
+		refuse(w, http.StatusInternalServerError, "runtime error: invalid memory address or nil pointer dereference")
+		return
+	}
+	history := []dtypes.HistoryResponseItem{{ID: im.ID, CreatedBy: "CMD", Created: im.Created}}
+	for _, l := range slices.Backward(im.Layers) {
+		history = append(history, dtypes.HistoryResponseItem{ID: "<missing>", CreatedBy: a.store.madeBy(l), Size: l.Size, Created: im.Created})
+	}
+	answer(w, http.StatusOK, history)
+}
 
 // madeBy returns how the engine notes the line that made a layer.
 func (s *store) madeBy(l Layer) string {

@@ -231,11 +231,7 @@ func (a *api) oneImage(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, a.inspected(*im))
 		return
 	}
-	history := []dtypes.HistoryResponseItem{{ID: im.ID, CreatedBy: "CMD", Created: im.Created}}
-	for _, l := range slices.Backward(im.Layers) {
-		history = append(history, dtypes.HistoryResponseItem{ID: "<missing>", CreatedBy: a.store.madeBy(l), Size: l.Size, Created: im.Created})
-	}
-	answer(w, http.StatusOK, history)
+	a.history(w, *im)
 }
 
 func (a *api) tag(w http.ResponseWriter, r *http.Request) {
