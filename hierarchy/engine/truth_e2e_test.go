@@ -1,0 +1,361 @@
+//go:build e2e
+
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// These tests compare what is reported with what is on the disk. Docker counts
+// what is in files, so its layers here are large files: those take no more.
+
+// fill is a step that writes 12 MB that are nowhere else.
+func fill(name string) string {
+	return fmt.Sprintf("RUN for i in 1 2 3 4; do head -c 3000000 /dev/urandom > /%s$i; done && echo %d > /%[1]s-now", name, time.Now().UnixNano())
+}
+
+// sh runs a line that needs a shell.
+func (w *world) sh(line string) string {
+	w.t.Helper()
+	out, err := process.Output(w.t.Context(), process.System{}, process.Cmd{Name: "sh", Args: []string{"-ec", line}, Dir: w.dir})
+	w.ok(err)
+	return out
+}
+
+// onDisk returns what the store takes, without docker's build cache, which is
+// removed.
+func (w *world) onDisk() int64 {
+	w.t.Helper()
+	du := "sudo du -xsB1 /var/lib/docker/overlay2"
+	if w.m == hierarchy.Podman {
+		info, err := w.e.Info(w.t.Context())
+		w.ok(err)
+		du = "podman unshare du -xsB1 " + info.Root
+	} else {
+		w.run("builder", "prune", "-af")
+	}
+	n, err := strconv.ParseInt(strings.Fields(w.sh(du))[0], 10, 64)
+	w.ok(err)
+	return n
+}
+
+// report measures images and boxes as the report of a hierarchy does.
+func (w *world) report(boxes map[string]string, refs ...string) layers.Report {
+	w.t.Helper()
+	var full, ids []string
+	for _, ref := range refs {
+		name := w.m.StoreRef(ref)
+		if ref == base {
+			name = base
+		}
+		im, found, err := w.e.Inspect(w.t.Context(), name)
+		w.ok(err)
+		if !found {
+			w.t.Fatalf("%s is not there", name)
+		}
+		full, ids = append(full, name), append(ids, im.ID)
+	}
+	images, err := w.e.Layers(w.t.Context(), full)
+	w.ok(err)
+	copies, err := w.e.Copies(w.t.Context(), ids)
+	w.ok(err)
+	written, err := w.e.BoxSizes(w.t.Context())
+	w.ok(err)
+	for i := range images {
+		images[i].Copies = copies[ids[i]]
+		for name, ref := range boxes {
+			if ref == refs[i] {
+				images[i].Boxes = append(images[i].Boxes, layers.Box{Name: name, Written: written[name]})
+			}
+		}
+	}
+	r := layers.Analyze(images)
+	if r.Estimated {
+		w.t.Errorf("something is estimated: %+v", r.Images)
+	}
+	return r
+}
+
+// agree fails when what has come to the disk is not what is reported.
+func (w *world) agree(what string, before, reported int64) {
+	w.t.Helper()
+	grown := w.onDisk() - before
+	off := 100 * float64(reported-grown) / float64(grown)
+	w.t.Logf("TRUTH %s: %s: disk %d, reported %d, off by %+.2f %%", w.m, what, grown, reported, off)
+	if off > 1 || off < -1 {
+		w.t.Errorf("%s: %d bytes are reported, the disk has %d: %+.2f %%", what, reported, grown, off)
+	}
+}
+
+// scratch builds an image of nothing but files that are copied: NAME MEGABYTES
+// each, with a fixed time, so that the same files are the same layer.
+func (w *world) scratch(ref, from string, files ...string) {
+	w.t.Helper()
+	var steps []string
+	for _, f := range files {
+		name, size, _ := strings.Cut(f, " ")
+		path := filepath.Join(w.dir, name)
+		if _, err := os.Stat(path); err != nil {
+			w.sh("head -c " + size + "000000 /dev/urandom > " + name + " && chmod 644 " + name + " && touch -d 2020-01-02T03:04:05Z " + name)
+		}
+		steps = append(steps, "COPY "+name+" /"+name)
+	}
+	r := w.recipe(ref, from, steps...)
+	if from == "scratch" {
+		r.Needs = nil
+	}
+	w.build(r)
+}
+
+func TestRealTruthTree(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		below := w.report(nil, base).Total
+		before := w.onDisk()
+		a, b, c, d := w.name("a"), w.name("b"), w.name("c"), w.name("d")
+		w.build(w.recipe(a, base, fill("a")))
+		w.build(w.recipe(b, w.local(a), "ARG WHO", fill("b"), "RUN true", "RUN mkdir /empty && : > /empty/file"))
+		chain := w.report(nil, base, a, b)
+		w.agree("chain, with an empty layer", before, chain.Total-below)
+		w.made(b, chain.Images[2].Layers)
+		w.build(w.recipe(c, w.local(a), fill("c"), "RUN rm /a1"))
+		w.build(w.recipe(d, w.local(c), fill("d")))
+		tree := w.report(nil, base, a, b, c, d)
+		w.agree("branching tree", before, tree.Total-below)
+		w.strangers()
+		again := w.report(nil, base, a, b, c, d)
+		if again.Total != tree.Total || again.Shared != tree.Shared {
+			t.Errorf("beside strangers %d, %d bytes; before %d, %d", again.Total, again.Shared, tree.Total, tree.Shared)
+		}
+		all := []string{base, a, b, c, d}
+		for i := range nobodys {
+			all = append(all, fmt.Sprintf("ocisi-e2e-strange%d:1", i))
+		}
+		// Tiny images take what files take, of which docker counts the contents.
+		t.Logf("with %d strangers: disk %d, reported %d", nobodys, w.onDisk()-before, w.report(nil, all...).Total-below)
+		w.freed(a, b, c, d)
+	})
+}
+
+// freed removes images and fails when not as much goes as was foretold.
+func (w *world) freed(refs ...string) {
+	w.t.Helper()
+	var full []string
+	for _, ref := range refs {
+		full = append(full, w.m.StoreRef(ref))
+	}
+	_, told, err := w.e.Freed(w.t.Context(), full)
+	w.ok(err)
+	before := w.onDisk()
+	for _, ref := range full {
+		w.ok(w.e.RemoveImage(w.t.Context(), ref))
+	}
+	gone := before - w.onDisk()
+	off := 100 * float64(told-gone) / float64(gone)
+	w.t.Logf("TRUTH %s: %d images are removed: %d gone, foretold %d, off by %+.2f %%", w.m, len(refs), gone, told, off)
+	if off > 1 || off < -1 {
+		w.t.Errorf("%d bytes are gone, foretold %d: %+.2f %%", gone, told, off)
+	}
+}
+
+// made fails when a layer of the image of TestRealTruthTree is said to be made by
+// another line, also when the image is asked for by ID.
+func (w *world) made(ref string, ls []layers.LayerReport) {
+	w.t.Helper()
+	top := ls[len(ls)-3:]
+	if !strings.HasPrefix(top[0].By, "RUN for i in 1 2 3 4; do head") || top[1].By != "RUN true" || !strings.HasPrefix(top[2].By, "RUN mkdir /empty") {
+		w.t.Errorf("made by %q, %q, %q", top[0].By, top[1].By, top[2].By)
+	}
+	if top[0].Size < 12_000_000 || top[1].Size > 40_000 || top[2].Size > 60_000 {
+		w.t.Errorf("%d, %d, %d bytes", top[0].Size, top[1].Size, top[2].Size)
+	}
+	im, _, err := w.e.Inspect(w.t.Context(), w.m.StoreRef(ref))
+	w.ok(err)
+	images, err := w.e.Layers(w.t.Context(), []string{im.ID})
+	w.ok(err)
+	for i, l := range images[0].Layers {
+		if l.Size != ls[i].Size || l.Estimated || l.By != ls[i].By {
+			w.t.Errorf("by ID layer %d is %+v, by name %+v", i, l, ls[i])
+		}
+	}
+}
+
+const nobodys = 100
+
+// strangers loads images that are nobody's. None says when it was made, which
+// podman 5.8 does not expect: asked for the history of one, it fails.
+func (w *world) strangers() {
+	w.t.Helper()
+	w.t.Cleanup(func() {
+		var names []string
+		for i := range nobodys {
+			names = append(names, fmt.Sprintf("ocisi-e2e-strange%d:1", i))
+		}
+		_ = process.System{}.Run(context.Background(), process.Cmd{Name: string(w.m), Args: append([]string{"rmi", "-f"}, names...)})
+	})
+	w.sh(`mkdir s && cd s
+		echo shared > f && tar -cf common.tar f && common=$(sha256sum < common.tar | cut -c -64)
+		sep=
+		{ printf '['
+		for i in $(seq 0 ` + strconv.Itoa(nobodys-1) + `); do
+			echo $i > f && tar -cf $i.tar f
+			printf '{"architecture":"amd64","os":"linux","config":{"Labels":{"n":"%s"}},"rootfs":{"type":"layers","diff_ids":["sha256:%s","sha256:%s"]},"history":[{"created_by":"common"},{"created_by":"own"}]}' \
+				$i $common $(sha256sum < $i.tar | cut -c -64) > $i.json
+			printf '%s{"Config":"%s.json","RepoTags":["ocisi-e2e-strange%s:1"],"Layers":["common.tar","%s.tar"]}' "$sep" $i $i $i
+			sep=,
+		done
+		printf ']'; } > manifest.json
+		tar -cf ../strangers.tar * && cd .. && rm -r s && ` + string(w.m) + ` load -q -i strangers.tar && rm strangers.tar`)
+}
+
+func TestRealTruthBases(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		one, two, three, four := w.name("one"), w.name("two"), w.name("three"), w.name("four")
+		before := w.onDisk()
+		w.scratch(one, "scratch", "base-one 12")
+		w.scratch(two, "scratch", "base-two 9", "base-more 5")
+		w.scratch(three, w.local(one), "same 15")
+		r := w.report(nil, one, two, three)
+		w.agree("two bases", before, r.Total)
+		w.scratch(four, w.local(two), "same 15")
+		r = w.report(nil, one, two, three, four)
+		tops := []layers.LayerReport{r.Images[2].Layers[1], r.Images[3].Layers[2]}
+		if tops[0].DiffID != tops[1].DiffID || tops[0].ChainID == tops[1].ChainID {
+			t.Errorf("the layers on two parents are %+v", tops)
+		}
+		w.agree("the same diff on two parents", before, r.Total)
+	})
+}
+
+func TestRealTruthForeign(t *testing.T) {
+	on(t, func(_ *testing.T, w *world) {
+		flat, imported, parts := w.name("flat"), w.name("imported"), w.name("parts")
+		w.scratch(parts, "scratch", "part-one 7", "part-two 8")
+		before := w.onDisk()
+		w.sh(fmt.Sprintf("%[1]s export $(%[1]s create --name ocisi-e2e-flat %[2]s /x) > flat.tar && %[1]s import flat.tar %[3]s && %[1]s rm ocisi-e2e-flat", w.m, parts, w.local(flat)))
+		w.agree("squashed by export and import", before, w.report(nil, flat).Total)
+		before = w.onDisk()
+		w.sh("mkdir files && for i in 1 2 3; do head -c 5000000 /dev/urandom > files/$i; done && tar -C files -cf files.tar . && " + string(w.m) + " import files.tar " + w.local(imported))
+		w.agree("imported", before, w.report(nil, imported).Total)
+		if w.m != hierarchy.Podman {
+			return
+		}
+		below := w.report(nil, base).Total
+		squashed := w.name("squashed")
+		w.ok(os.WriteFile(filepath.Join(w.dir, "squash"), []byte("FROM "+base+"\n"+fill("x")+"\n"+fill("y")+"\nRUN true\nRUN rm /x1\n"), 0o600))
+		before = w.onDisk()
+		w.run("build", "-q", "--squash", "-t", squashed, "-f", filepath.Join(w.dir, "squash"), w.dir)
+		w.agree("build --squash", before, w.report(nil, base, squashed).Total-below)
+		w.loaded()
+	})
+}
+
+// loaded compares an image that docker has built and podman loads.
+func (w *world) loaded() {
+	w.t.Helper()
+	loaded := w.name("loaded")
+	w.ok(os.WriteFile(filepath.Join(w.dir, "load"), []byte("FROM scratch\nCOPY part-three /\nWORKDIR /empty\nCOPY part-two /\n"), 0o600))
+	before := w.onDisk()
+	w.sh("head -c 9000000 /dev/urandom > part-three && docker build -q -t docker.io/library/" + loaded + " -f load . && docker save " + loaded + " -o loaded.tar && docker rmi " + loaded + " && podman load -q -i loaded.tar && podman tag docker.io/library/" + loaded + " " + w.local(loaded) + " && podman rmi docker.io/library/" + loaded)
+	r := w.report(nil, loaded)
+	w.agree("loaded from docker", before, r.Total)
+	var by []string
+	for _, l := range r.Images[0].Layers {
+		by = append(by, l.By)
+	}
+	if !slices.Equal(by, []string{"COPY part-three /", "WORKDIR /empty", "COPY part-two /"}) {
+		w.t.Errorf("made by %q", by)
+	}
+}
+
+func TestRealTruthBoxes(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref := w.name("boxed")
+		below := w.report(nil, base).Total
+		before := w.onDisk()
+		w.build(w.recipe(ref, base, fill("x"), "RUN rm -r /x1 /usr/share/doc"))
+		w.agree("an image without a box", before, w.report(nil, base, ref).Total-below)
+		boxes := map[string]string{}
+		for i, userns := range []string{"keep-id:size=65536", "keep-id", "keep-id"} {
+			name := fmt.Sprintf("truth%d", i)
+			w.boxed(name, userns, ref)
+			w.sh(fmt.Sprintf("%s exec -u root ocisi-e2e-%s sh -c 'head -c 9000000 /dev/urandom > /written'", w.m, name))
+			boxes["ocisi-e2e-"+name] = ref
+			r := w.report(boxes, base, ref)
+			w.agree(fmt.Sprintf("%d boxes, %d bytes of copies, %d written", i+1, r.Copied, r.Written), before, r.Total-below)
+			if copied := w.m == hierarchy.Podman && w.copies(); (r.Copied > 0) != copied {
+				t.Errorf("%d bytes of copies", r.Copied)
+			}
+		}
+		start := time.Now()
+		_, err := w.e.BoxSizes(t.Context())
+		w.ok(err)
+		t.Logf("sizes of %d containers that run: %s", len(boxes), time.Since(start).Round(time.Millisecond))
+		for name := range boxes {
+			w.ok(w.e.RemoveContainer(t.Context(), name))
+		}
+		w.freed(ref) // with its copies
+	})
+}
+
+func (w *world) copies() bool {
+	w.t.Helper()
+	info, err := w.e.Info(w.t.Context())
+	w.ok(err)
+	return info.Copies
+}
+
+// boxed makes a container with a map of users, on podman. Older ones know no size
+// of it.
+func (w *world) boxed(name, userns, ref string) {
+	w.t.Helper()
+	if w.m == hierarchy.Docker {
+		w.container(name, ref, "sleep", "1000")
+		return
+	}
+	probe := process.Cmd{Name: "podman", Args: []string{"create", "--name", "ocisi-e2e-probe", "--userns", userns, w.local(ref), "true"}}
+	if err := (process.System{}).Run(w.t.Context(), probe); err != nil {
+		userns = "keep-id"
+	} else {
+		w.run("rm", "ocisi-e2e-probe")
+	}
+	w.container(name, "--userns", userns, ref, "sleep", "1000")
+}
+
+// The base is thousands of small files. What they take is known of podman's
+// store, which can be read; docker counts what is in them.
+func TestRealTruthBase(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		size := w.report(nil, base).Total
+		im, _, err := w.e.Inspect(t.Context(), base)
+		w.ok(err)
+		if w.m == hierarchy.Docker {
+			t.Logf("reported %d, of an image of %d", size, im.Size)
+			return
+		}
+		files, err := w.e.Layers(t.Context(), []string{base})
+		w.ok(err)
+		id := strings.TrimPrefix(files[0].Layers[0].DiffID, "sha256:")
+		info, err := w.e.Info(t.Context())
+		w.ok(err)
+		dir := filepath.Join(info.Root, "overlay", id)
+		disk, err := strconv.ParseInt(strings.Fields(w.sh("podman unshare du -xscB1 " + dir + " " + info.Root + "/overlay-layers/" + id + ".tar-split.gz | tail -1"))[0], 10, 64)
+		w.ok(err)
+		off := 100 * float64(size-disk) / float64(disk)
+		t.Logf("TRUTH podman: base: disk %d, reported %d, off by %+.2f %%; as a tar %d", disk, size, off, im.Size)
+		if off > 1 || off < -1 {
+			t.Errorf("off by %+.2f %%", off)
+		}
+	})
+}
