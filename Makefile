@@ -2,7 +2,7 @@
 SUITE ?= forky
 LINT = go tool -modfile=.ci/lint.mod golangci-lint
 
-.PHONY: build test test-unit test-e2e test-matrix demo demo-shell demo-wipe bench fuzz lint fmt
+.PHONY: build test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz lint fmt
 
 build: ## bin/ocisi, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ocisi ./cmd/ocisi
@@ -15,8 +15,11 @@ test-unit: ## with the race detector where there is a C compiler, which it wants
 test-e2e: ## the stories on the real engines of SUITE
 	cd test/e2e && go test -tags e2e -count 1 -timeout 60m -suite $(SUITE) $(E2E)
 
-test-matrix: ## the same stories on the older suites; what goes wrong is tried on the newest only
-	$(MAKE) test-e2e SUITE=trixie E2E='-skip TestFaults' && $(MAKE) test-e2e SUITE=bookworm E2E='-skip TestFaults'
+test-matrix: ## the same stories on the older suites, both at once; killing is tried on the newest only
+	$(MAKE) --jobs 2 --output-sync test-trixie test-bookworm
+
+test-trixie test-bookworm: test-%:
+	$(MAKE) test-e2e SUITE=$* E2E='-skip TestFaults'
 
 demo: ## a throw-away host, and ocisi setup in it
 	test/demo.sh

@@ -23,7 +23,7 @@ typed ocisi doctor
 typed ocisi setup --yes
 typed DBX_CONTAINER_MANAGER=docker distrobox enter fedora-python-dx -- id -un
 typed distrobox enter debian-bookworm-dx -- id -un
-typed ocisi list --layers
+typed ocisi list --layers --tree
 typed ocisi plan --check-bases
 typed ocisi process
 

@@ -63,7 +63,7 @@ func (o *lintOptions) run(cmd *cobra.Command) error {
 		return writeJSON(o.env.Stdout, d.Advice)
 	}
 	if len(d.Advice) == 0 {
-		_, err := fmt.Fprintln(o.env.Stdout, "nothing to say")
+		_, err := fmt.Fprintln(o.env.Stdout, "nothing to advise")
 		return err
 	}
 	o.env.adviceText(d.Advice, "")
