@@ -28,9 +28,13 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 	defer cancel()
 	images := make([]layers.Image, len(refs))
 	parts := make([]pieces, len(refs))
+	e.fromStore(ctx, refs, parts)
 	eg, egCtx := errgroup.WithContext(ctx)
 	eg.SetLimit(parallel)
 	for i, ref := range refs {
+		if parts[i].taken != nil {
+			continue
+		}
 		eg.Go(func() (err error) {
 			parts[i], err = e.pieces(egCtx, ref)
 			return err

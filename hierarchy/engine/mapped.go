@@ -2,10 +2,7 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 )
 
@@ -27,59 +24,15 @@ func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
 	return mapped(own, imageID)
 }
 
-// storedImage and storedLayer are what containers/storage records of images and
-// layers (images.go, layers.go), as far as it matters here.
-type storedImage struct {
-	ID     string
-	Mapped []string `json:"mapped-layers"`
-}
-
-type storedLayer struct {
-	ID     string
-	UIDMap []idRange `json:"uidmap"`
-}
-
-// readStore reads which copies a store has.
-func readStore(root string) (images []storedImage, layers map[string]storedLayer, err error) {
-	var list []storedLayer
-	if read(root, "overlay-images/images.json", &images) != nil || read(root, "overlay-layers/layers.json", &list) != nil {
-		return nil, nil, ErrUnknown
-	}
-	layers = make(map[string]storedLayer)
-	for _, l := range list {
-		layers[l.ID] = l
-	}
-	return images, layers, nil
-}
-
-// countCopies returns how many copies a store has of each image, by ID.
-func countCopies(root string) (map[string]int, error) {
-	images, layers, err := readStore(root)
-	if err != nil {
-		return nil, err
-	}
-	count := make(map[string]int)
-	for _, im := range images {
-		for _, id := range im.Mapped {
-			if _, ok := layers[id]; ok {
-				count[fullID(im.ID)]++
-			}
-		}
-	}
-	return count, nil
-}
-
 // mapped looks for an image's copy in the files of a store.
 func mapped(own libpodInfo, imageID string) (bool, error) {
 	want := keepID(own.Host.IDMappings.UIDMap)
-	images, layers, err := readStore(own.Store.GraphRoot)
+	store, err := readStore(own.Store.GraphRoot)
 	if err != nil || want == nil {
 		return false, ErrUnknown
 	}
-	return slices.ContainsFunc(images, func(im storedImage) bool {
-		return fullID(im.ID) == imageID && slices.ContainsFunc(im.Mapped, func(id string) bool {
-			return sameUser(layers[id].UIDMap, want)
-		})
+	return slices.ContainsFunc(store.images[imageID].Mapped, func(id string) bool {
+		return sameUser(store.layers[id].UIDMap, want)
 	}), nil
 }
 
@@ -92,14 +45,6 @@ func sameUser(a, b []idRange) bool {
 	a, b = slices.Clone(a), slices.Clone(b)
 	a[len(a)-1].Size, b[len(b)-1].Size = 0, 0
 	return slices.Equal(a, b)
-}
-
-func read(root, name string, into any) error {
-	data, err := os.ReadFile(filepath.Join(root, name))
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(data, into)
 }
 
 // keepID returns the map of --userns keep-id in a user namespace of this map,

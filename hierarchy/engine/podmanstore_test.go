@@ -2,6 +2,9 @@ package engine_test
 
 import (
 	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -77,6 +80,43 @@ func TestLayersTakeWhatTheyTakeOnDisk(t *testing.T) {
 	})
 }
 
+// The store of the machine tells all of it, and podman's API only which image it
+// is. What does not fit together is asked of podman, however many there are.
+func TestLayersFromTheStore(t *testing.T) {
+	const config = `{"rootfs":{"type":"layers","diff_ids":["sha256:aa","sha256:bb"]},"history":[
+		{"created_by":"/bin/sh -c #(nop) ADD file:x in / "},{"created_by":"ENV A=b","empty_layer":true},{"created_by":"|1 A=b /bin/sh -c make"}]}`
+	hash := sha256.Sum256([]byte(config))
+	id := hex.EncodeToString(hash[:])
+	chain := []enginetest.Layer{{DiffID: "sha256:aa", Size: 100}, {DiffID: "sha256:bb", Size: 20}}
+	want := []layers.Layer{{DiffID: "sha256:aa", Size: kept + 4096, By: "ADD file:x in /"}, {DiffID: "sha256:bb", Size: 1536, By: "RUN make"}}
+	for name, tc := range map[string]struct {
+		layers, config, id string
+		api                bool
+	}{
+		"all fits":           {`[{"id":"aa","diff-digest":"sha256:aa","diff-size":2048},{"id":"bb","parent":"aa","diff-digest":"sha256:bb","diff-size":1536}]`, config, id, false},
+		"another layer":      {`[{"id":"aa","diff-digest":"sha256:cc","diff-size":2048},{"id":"bb","parent":"aa","diff-digest":"sha256:bb","diff-size":1536}]`, config, id, true},
+		"a layer is missing": {`[{"id":"bb","parent":"aa","diff-digest":"sha256:bb","diff-size":1536}]`, config, id, true},
+		"another config":     {`[{"id":"aa","diff-digest":"sha256:aa","diff-size":2048},{"id":"bb","parent":"aa","diff-digest":"sha256:bb","diff-size":1536}]`, config + " ", id, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, hierarchy.Podman, enginetest.State{Images: []enginetest.Image{{ID: "sha256:" + id, Refs: []string{"localhost/x:1"}, Layers: chain}}})
+			s.inStore("aa", "etc 1")
+			s.storeFile("overlay-images/images.json", `[{"id":"`+id+`","layer":"bb"}]`)
+			s.storeFile("overlay-layers/layers.json", tc.layers)
+			s.storeFile("overlay-images/"+id+"/="+base64.StdEncoding.EncodeToString([]byte("sha256:"+id)), tc.config)
+			for _, ref := range []string{"localhost/x:1", "sha256:" + id} {
+				before := len(s.server.Requests())
+				images, err := s.Layers(t.Context(), []string{ref})
+				s.ok(err)
+				api := slices.ContainsFunc(s.asked(before), func(q string) bool { return strings.HasSuffix(q, "/history") })
+				if api != tc.api || !api && !slices.Equal(images[0].Layers, want) || api && images[0].Layers[1].Size != 20 {
+					t.Errorf("%s: got %+v, asked %q; want %+v", ref, images[0].Layers, s.asked(before), want)
+				}
+			}
+		})
+	}
+}
+
 func TestLayersWithoutHistory(t *testing.T) {
 	state := stored()
 	state.Images[1].Undated = true
@@ -99,8 +139,8 @@ func TestLayersWithoutHistory(t *testing.T) {
 func (s *story) withCopies() {
 	s.t.Helper()
 	high := strings.TrimPrefix(s.id("high:1"), "sha256:")
-	s.storeFile("overlay-images/images.json", `[{"id":"`+high+`","mapped-layers":["m1","gone","m2"]},{"id":"1111111111111111"}]`)
-	s.storeFile("overlay-layers/layers.json", `[{"id":"aa"},{"id":"bb"},{"id":"m1","uidmap":[{}]},{"id":"m2"}]`)
+	s.storeFile("overlay-images/images.json", `[{"id":"`+high+`","layer":"bb","mapped-layers":["m1","gone","m2"]},{"id":"1111111111111111","layer":"aa"}]`)
+	s.storeFile("overlay-layers/layers.json", `[{"id":"aa","diff-digest":"sha256:aa"},{"id":"bb","parent":"aa","diff-digest":"sha256:bb"},{"id":"m1","parent":"aa","uidmap":[{}]},{"id":"m2","parent":"aa"}]`)
 }
 
 // withContents has it say what is in the layers.
