@@ -118,7 +118,10 @@ func (w *world) loaded() {
 	loaded := w.name("loaded")
 	w.ok(os.WriteFile(filepath.Join(w.dir, "load"), []byte("FROM scratch\nCOPY part-three /\nWORKDIR /empty\nCOPY part-two /\n"), 0o600))
 	before := w.onDisk()
-	w.sh("head -c 9000000 /dev/urandom > part-three && docker build -q -t docker.io/library/" + loaded + " -f load . && docker save " + loaded + " -o loaded.tar && docker rmi " + loaded + " && podman load -q -i loaded.tar && podman tag docker.io/library/" + loaded + " " + w.local(loaded) + " && podman rmi docker.io/library/" + loaded)
+	w.sh(`head -c 9000000 /dev/urandom > part-three
+		DOCKER_BUILDKIT=1 docker build -q -t ` + loaded + ` -f load . && docker save ` + loaded + ` -o loaded.tar && docker rmi ` + loaded + `
+		name=$(podman load -q -i loaded.tar | sed 's/[^:]*: *//') # docker 20.10 saves it without docker.io
+		if [ "$name" != localhost/` + loaded + ` ]; then podman tag "$name" localhost/` + loaded + ` && podman rmi "$name"; fi`)
 	r := w.report(nil, loaded)
 	w.agree("loaded from docker", before, r.Total)
 	var by []string
