@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
+	"cmd/internal/cli":            "cmd/internal/page bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
 	"cmd/internal/page":           "hierarchy/layers",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",
