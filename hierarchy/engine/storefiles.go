@@ -131,9 +131,6 @@ func (s podmanStore) pieces(imageID string) (pieces, error) {
 // store reads the files of the store that holds an image. It returns ErrUnknown
 // where there are none, or somewhere else.
 func (e *Engine) store(ctx context.Context, ref string) (podmanStore, error) {
-	if !e.differs.ownStore {
-		return podmanStore{}, ErrUnknown
-	}
 	in, err := e.api.ImageInspect(ctx, ref)
 	if err != nil {
 		return podmanStore{}, err
@@ -149,14 +146,16 @@ func (e *Engine) store(ctx context.Context, ref string) (podmanStore, error) {
 // times as fast as podman's API. What an image is, is asked of podman: so another
 // machine's is not taken for one here.
 func (e *Engine) fromStore(ctx context.Context, refs []string, ps []pieces) {
-	if len(refs) == 0 {
+	if len(refs) == 0 || !e.differs.ownStore {
 		return
 	}
+	answer := make(chan map[string]string, 1)
+	go func() { answer <- e.idsOf(ctx, refs) }() // takes longest where it is a list
 	store, err := e.store(ctx, refs[0])
+	ids := <-answer
 	if err != nil {
 		return
 	}
-	ids := e.idsOf(ctx, refs)
 	for i, ref := range refs {
 		if id := ids[ref]; id != "" {
 			if ps[i], err = store.pieces(id); err != nil {
