@@ -174,7 +174,7 @@ func (w *world) copies() bool {
 // store, which can be read; docker counts what is in them.
 func TestRealTruthBase(t *testing.T) {
 	on(t, func(t *testing.T, w *world) {
-		size := w.report(nil, base).Total
+		size := w.report(nil, base).Stored // boxes of other tests may have left copies
 		im, _, err := w.e.Inspect(t.Context(), base)
 		w.ok(err)
 		if w.m == hierarchy.Docker {
