@@ -128,7 +128,7 @@ func goBuild(ctx context.Context, args ...string) error {
 // host runs host.sh.
 func (on machine) host(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args ...string) error {
 	return process.System{}.Run(ctx, process.Cmd{
-		Name: filepath.Join("..", "host", "host.sh"), Args: args, Env: []string{"OCISI_HOST_NAME=" + cmp.Or(os.Getenv("OCISI_HOST_NAME"), "oc-e2e-"+on.suite)},
+		Name: filepath.Join("..", "host", "host.sh"), Args: args, Env: []string{"OCISI_HOST_FRESH=1", "OCISI_HOST_NAME=" + cmp.Or(os.Getenv("OCISI_HOST_NAME"), "oc-e2e-"+on.suite)},
 		Stdin: stdin, Stdout: stdout, Stderr: stderr, Timeout: 15 * time.Minute,
 	})
 }

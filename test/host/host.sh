@@ -20,6 +20,7 @@ host.sh wipe SUITE                   stop it and delete its disk
 SUITE is forky, trixie or bookworm. The machine is called oc-SUITE, or $OCISI_HOST_NAME.
 OCISI_HOST_CACHE  tars and disks   (/var/cache/ocisi-testhost)
 OCISI_HOST_MIRROR Debian mirror    (the one apt uses)
+OCISI_HOST_FRESH  make a disk anew that is older than these scripts, when set
 OCISI_HOST_NET    first two bytes of the machines' addresses (10.77)
 BINDS             "SRC:DST ...", folders to bind into the machine when it boots
 END
@@ -105,12 +106,16 @@ apt_get() {
 
 # ---- disk and registry
 
+# is_stale: the disk was made by other scripts than these
+is_stale() {
+  [[ -d $disk && $(cat "$disk/etc/ocisi-testhost" 2>/dev/null) != "$(basename "$(tar_path "$suite")")" ]]
+}
+
 unpack_disk() {
   local tar
   tar=$(tar_path "$suite")
   if [[ -d $disk ]]; then
-    [[ $(cat "$disk/etc/ocisi-testhost" 2>/dev/null) = "${tar##*/}" ]] ||
-      say "note: $name's disk is older than these scripts; \"wipe\" it to have it made anew"
+    ! is_stale || say "note: $name's disk is older than these scripts; \"wipe\" it to have it made anew"
     return
   fi
   say "unpacking the disk"
@@ -168,6 +173,10 @@ healthy() {
 }
 
 up() {
+  if [[ -n ${OCISI_HOST_FRESH:-} ]] && is_stale; then
+    say "$name's disk is older than these scripts, and made anew"
+    wipe
+  fi
   if machine running && registry_is_filled && healthy; then
     say "$name is running"
     return
