@@ -8,9 +8,9 @@ import (
 
 // Mapped reports whether the store has its copy of an image (Info.Copies) for
 // containers whose user is the caller, as boxes are (--userns keep-id, with or
-// without a size): then another such container costs none. Podman tells nobody; it is read from the store's own
-// files, and is ErrUnknown where they cannot be: the engine is docker, or not on
-// this machine. The files are those of containers/storage (images.go, layers.go).
+// without a size): then another such container costs none. Podman tells nobody; it
+// is read from the store's own files (podmanStore), and is ErrUnknown where they
+// cannot be: the engine is docker, or not on this machine.
 func (e *Engine) Mapped(ctx context.Context, imageID string) (bool, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()

@@ -23,8 +23,11 @@ const (
 const (
 	muchInLayer = 1_000_000
 	muchInLight = 20_000_000
-	muchInBox   = 50_000_000
 )
+
+// MuchWritten is what a box may have written, in bytes, before a word is lost about
+// it. A package manager's lists alone can be more.
+const MuchWritten = 50_000_000
 
 // Advise returns what a person may want to change about the images and boxes of
 // one store, by what the report says and by the lines that made the layers: what
@@ -63,7 +66,7 @@ type linter struct {
 
 func (l *linter) add(a Advice) { l.all = append(l.all, a) }
 
-// at is a layer in an image, and how far up.
+// at is a layer, and the first image that was seen to have it.
 type at struct {
 	image int
 	layer LayerReport
@@ -187,7 +190,7 @@ func (l *linter) above(ref string) (all []string) {
 
 func (l *linter) drift(i int) {
 	for _, b := range l.images[i].Boxes {
-		if b.Generation == 0 && b.Written >= muchInBox {
+		if b.Generation == 0 && b.Written >= MuchWritten {
 			l.add(Advice{
 				Rule: RuleDrift, Images: []string{l.images[i].Ref}, Bytes: b.Written,
 				Text: "box " + b.Box + " has written much to its own layer",

@@ -11,17 +11,14 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-// muchWritten is what a box may have written, in bytes, before a word is lost
-// about it. A package manager's lists alone can be more.
-const muchWritten = 50_000_000
-
 // describe adds to the steps of boxes that are about to be replaced what is lost
 // with the old one, and whether somebody is in there; to those of boxes that are made
-// what they cost besides their image; and to builds what they are expected to add. It takes an engine up to a second
-// a box, so boxes that stay are not looked at.
+// what they cost besides their image; and to builds what they are expected to add.
+// It takes an engine up to a second a box, so boxes that stay are not looked at.
 func (s *session) describe(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
 	if err := errors.Join(s.price(ctx, stores, steps), s.expect(ctx, stores, steps)); err != nil {
 		return err
@@ -54,7 +51,7 @@ func (s *session) describeBox(ctx context.Context, st *plan.Step, b hierarchy.St
 	if err != nil {
 		return err
 	}
-	if d.Bytes > muchWritten || len(d.Packages) > 0 || d.Hidden {
+	if d.Bytes > layers.MuchWritten || len(d.Packages) > 0 || d.Hidden {
 		st.Drift = &d
 	}
 	return nil
