@@ -122,6 +122,20 @@ func TestUserOfNoName(t *testing.T) {
 	}
 }
 
+// The user is in the group that distrobox, too, would choose, and in no other.
+func TestGroupThatMaySudo(t *testing.T) {
+	for groups, want := range map[string]string{
+		"wheel:x:10:\n":               "wheel:x:10:al\n",
+		"wheel:x:10:\nsudo:x:27:eve\n": "wheel:x:10:\nsudo:x:27:eve,al\n",
+		"wheels:x:10:\n":              "wheels:x:10:\n",
+	} {
+		im := onto(t, systemUsers, systemGroups+groups, "USER=al", "UID=1000", "GID=1000")
+		if got := im.text("etc/group"); im.err != nil || !strings.HasPrefix(got, systemGroups+want+"al:x:1000:") {
+			t.Errorf("%s: %v %s\n%s", groups, im.err, im.out, got)
+		}
+	}
+}
+
 // The user's numbers may be taken in the image.
 func TestNumbersThatAreTaken(t *testing.T) {
 	for _, c := range []struct{ name, users, groups, want string }{
@@ -304,5 +318,20 @@ func account(e etc, file string, args []string, change bool) int {
 		}
 	}
 	e.write(file, lines)
+	if group, ok := set['G']; ok {
+		return join(e, group, name)
+	}
+	return 0
+}
+
+// join appends a user to a group.
+func join(e etc, group, user string) int {
+	groups := e.lines("group")
+	i := find(groups, group)
+	if i < 0 {
+		return 6
+	}
+	groups[i][3] = strings.TrimPrefix(groups[i][3]+","+user, ",")
+	e.write("group", groups)
 	return 0
 }
