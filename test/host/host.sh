@@ -39,7 +39,8 @@ tar_path() {
   fedora) echo "$CACHE/fedora-$(key build-lib.sh base-fedora.sh stubs.sh stubs.txt files/dnf-shim).tar" ;;
   debian) echo "$CACHE/debian-$(key build-lib.sh base-debian.sh).tar" ;;
   registry) echo "$CACHE/registry-$(echo "$(tar_path fedora) $(tar_path debian) $(key seed.sh)" | sha256sum | cut -c 1-12).tar" ;;
-  *) echo "$CACHE/$1-$(key build-lib.sh rootfs.sh registry.sh files/crun-nolimits files/runc-nosysres).tar" ;;
+  tools) echo "$CACHE/tools-$(key build-lib.sh tools.sh).tar" ;;
+  *) echo "$CACHE/$1-$(key build-lib.sh rootfs.sh registry.sh tools.sh files/crun-nolimits files/runc-nosysres).tar" ;;
   esac
 }
 
@@ -50,6 +51,7 @@ make_tar() {
   [[ ! -e $tar ]] || return 0
   case $kind in
   fedora | debian) builder=("$here/base-$kind.sh" "$tar") ;;
+  tools) builder=("$here/tools.sh" "$tar") ;;
   *) builder=("$here/rootfs.sh" "$kind" "$tar") ;;
   esac
   say "building $kind"
@@ -69,7 +71,7 @@ forget_older() {
 # make_tars: what is missing, side by side
 make_tars() {
   local kind pid kinds=() pids=() failed=''
-  [[ -d $disk ]] || kinds+=("$suite")
+  [[ -d $disk ]] || kinds+=("$suite" tools)
   registry_is_filled || [[ -e $(tar_path registry) ]] || kinds+=(fedora debian)
   for kind in "${kinds[@]}"; do
     make_tar "$kind" &
@@ -85,7 +87,7 @@ make_tars() {
 
 install_packages() {
   local program missing=()
-  local -A package=([mmdebstrap]=mmdebstrap [iptables]=iptables [ip]=iproute2)
+  local -A package=([mmdebstrap]=mmdebstrap [iptables]=iptables [ip]=iproute2 [npm]=npm)
   for program in "${!package[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package[$program]}")
   done
@@ -122,6 +124,7 @@ unpack_disk() {
   rm -rf --one-file-system "$disk.part"
   mkdir -p "$disk.part"
   tar -C "$disk.part" --xattrs --xattrs-include=security.capability -xf "$tar"
+  tar -C "$disk.part" -xf "$(tar_path tools)"
   echo "${tar##*/}" >"$disk.part/etc/ocisi-testhost"
   mv "$disk.part" "$disk"
 }

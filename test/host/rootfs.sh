@@ -112,7 +112,7 @@ configure_docker() {
 END
 }
 
-[[ $suite = bookworm ]] || packages+=(docker-buildx docker-cli just)
+[[ $suite = bookworm ]] || packages+=(docker-buildx docker-cli just nodejs) # the devcontainers CLI wants a newer Node.js than bookworm's
 [[ $suite != forky ]] || packages+=(chromium) # for the page of "list --html"; one suite tells enough about it
 mapfile -t lines < <(sources)
 make_tree "$suite" "$disk" "$(comma "${packages[@]}")" apt "${lines[@]}"
