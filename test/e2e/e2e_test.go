@@ -50,12 +50,16 @@ func run(m *testing.M, on machine, keep bool) int {
 	return m.Run()
 }
 
-// TestStories tells each story once, and those in each/ once per engine.
+// TestStories tells each story once, and those in each/ once per engine. Those in
+// node/ too, where there is the Node.js that the devcontainers CLI wants.
 func TestStories(t *testing.T) {
 	on := machine{flag.Lookup("suite").Value.String()}
 	var alone sync.Mutex // stories share the machine
 	for _, manager := range []string{"docker", "podman"} {
 		t.Run(manager, func(t *testing.T) { on.tell(t, &alone, "each", manager) })
+		if on.suite != "bookworm" {
+			t.Run("node/"+manager, func(t *testing.T) { on.tell(t, &alone, "node", manager) })
+		}
 	}
 	t.Run("once", func(t *testing.T) { on.tell(t, &alone, "once", "") })
 }
