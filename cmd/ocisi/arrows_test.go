@@ -19,14 +19,15 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "cmd/internal/page bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
+	"cmd/internal/cli":            "cmd/internal/page bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
 	"cmd/internal/page":           "hierarchy/layers",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",
 	"bootstrap/host":              "internal/process",
 	"bootstrap/doctor":            "bootstrap/host internal/process",
-	"hierarchy":                   "hierarchy/containerfile",
+	"hierarchy":                   "hierarchy/containerfile hierarchy/devcontainer",
 	"hierarchy/containerfile":     "",
+	"hierarchy/devcontainer":      "",
 	"hierarchy/layers":            "",
 	"hierarchy/plan":              "hierarchy",
 	"hierarchy/apply":             "hierarchy hierarchy/plan",
@@ -49,6 +50,7 @@ var mayReach = map[string]string{
 	"github.com/google/go-containerregistry": "hierarchy/engine hierarchy/registry",
 	"github.com/goccy/go-yaml":               "hierarchy",
 	"github.com/adrg/xdg":                    "cmd/internal/cli",
+	"github.com/tailscale/hujson":            "hierarchy/devcontainer",
 }
 
 func TestArrows(t *testing.T) {
