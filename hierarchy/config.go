@@ -3,6 +3,7 @@ package hierarchy
 import (
 	"errors"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/devcontainer"
 )
 
 // Config is a config file, decoded and checked by itself: the Containerfiles it
@@ -41,6 +44,8 @@ type Entry struct {
 	MaxAge    time.Duration     // 0 when the file does not say
 	Keep      *int              // nil when the file does not say
 	Box       *Box              // nil when the file has no box:
+
+	DevContainer *devcontainer.Wish // nil when the file has no devcontainer:
 
 	pos  Position
 	keys map[string]Position // where each key's value stands
@@ -129,7 +134,7 @@ func (d *decoder) secondImage(e Entry, first Position) *ConfigError {
 // sameImage reports whether two entries of the same name, tag and manager are
 // one image with two boxes: all that the image is built by is the same.
 func (e Entry) sameImage(first Entry) bool {
-	return e.Path == first.Path && e.Enabled == first.Enabled && e.MaxAge == first.MaxAge && maps.Equal(e.Args, first.Args) &&
+	return e.Path == first.Path && e.Enabled == first.Enabled && e.MaxAge == first.MaxAge && maps.Equal(e.Args, first.Args) && reflect.DeepEqual(e.DevContainer, first.DevContainer) &&
 		e.HasBox() && first.HasBox() && e.BoxName() != first.BoxName()
 }
 

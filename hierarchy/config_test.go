@@ -189,7 +189,7 @@ func TestConfigErrors(t *testing.T) {
 	entry := func(rest string) string { return "- name: fedora-dev-base\n  path: fedora\n  enabled: true\n" + rest }
 	for _, c := range []struct{ name, text, want string }{
 		{"unknown key", entry("  enable: true\n"), "/c/ocisi.yaml:4:3: unknown key enable in an image\n    enable: true\n    ^\n  did you mean enabled?"},
-		{"unknown key, nothing near", entry("  colour: red\n"), "known keys: args, assemble, box, distrobox, enabled, keep, manager, max_age, name, path, tag"},
+		{"unknown key, nothing near", entry("  colour: red\n"), "known keys: args, assemble, box, devcontainer, distrobox, enabled, keep, manager, max_age, name, path, tag"},
 		{"unknown key in box", entry("  box: {exported_bin: [/x]}\n"), ":4:9: unknown key exported_bin in box\n    box: {exported_bin: [/x]}\n          ^\n  did you mean exported_bins?"},
 		{"unknown key at the top", "imags: []\n", ":1:1: unknown key imags in the config\n  imags: []\n  ^\n  did you mean images?"},
 		{"wrong type", entry("  tag: [1]\n"), ":4:8: tag wants text, not a list\n    tag: [1]\n         ^"},

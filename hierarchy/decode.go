@@ -262,6 +262,8 @@ func (d *decoder) entry(n ast.Node) Entry {
 		"max_age":   d.age(&e.MaxAge),
 		"keep":      d.number("keep", 0, func(n int) { e.Keep = &n }),
 		"box":       func(n ast.Node) { e.Box = d.box(n) },
+
+		"devcontainer": func(n ast.Node) { e.DevContainer = d.wish(n) },
 	}, "name", "path", "enabled")
 	return e
 }

@@ -18,6 +18,8 @@ type Host struct {
 	Files    fs.FS   // the file system, rooted at /
 	Manager  Manager // of images for which neither entry nor config names one
 	User     string  // login name
+	Home     string  // the user's, absolute, symlinks resolved; "": no dev containers
+	Data     string  // $XDG_DATA_HOME, absolute
 	UID, GID int
 }
 
@@ -137,6 +139,7 @@ func (c *Config) Graph(h Host) (*Graph, error) {
 			return nil, err
 		}
 	}
+	g.develop(r.host)
 	return g, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
+	"github.com/klmcwhirter/ocisi/hierarchy/devcontainer"
 )
 
 // Manager names a container engine, and is the program that drives it.
@@ -53,6 +54,9 @@ const (
 	// on such an image inherit them.
 	LabelBaseName   = "org.opencontainers.image.base.name"
 	LabelBaseDigest = "org.opencontainers.image.base.digest"
+
+	// LabelDevContainer is on thin layers: what their dev containers are made by.
+	LabelDevContainer = devcontainer.Label
 )
 
 // Key identifies an image: two stores may hold the same reference.
@@ -68,16 +72,18 @@ type Image struct {
 	Name          string
 	Tag           string
 	Manager       Manager
-	Context       string            // absolute path of the build context
-	Containerfile string            // absolute path
-	Args          map[string]string // build arguments
-	Parents       []Need            // managed images, each once, in the order of the Containerfile
-	Bases         []Need            // images that are not managed, each once; Ref as written, As what to use instead
-	Box           *Box              // the distrobox made from it; nil: none
-	More          []BoxOf           // further ones, when Box is one
-	MaxAge        time.Duration     // how old its steps may be when bases are refreshed; 0: as old as they like
-	Keep          int               // how many generations of its box stay for a rollback
-	Inputs        Inputs            // what it is to be built from, as far as files tell; set by Graph.Read
+	Context       string              // absolute path of the build context
+	Containerfile string              // absolute path
+	Args          map[string]string   // build arguments
+	Parents       []Need              // managed images, each once, in the order of the Containerfile
+	Bases         []Need              // images that are not managed, each once; Ref as written, As what to use instead
+	Box           *Box                // the distrobox made from it; nil: none
+	More          []BoxOf             // further ones, when Box is one
+	MaxAge        time.Duration       // how old its steps may be when bases are refreshed; 0: as old as they like
+	Keep          int                 // how many generations of its box stay for a rollback
+	Wish          *devcontainer.Wish  // for dev containers of it and of what is built from it; nil: none
+	Dev           *devcontainer.Image // what its dev containers are made by; nil: it is no thin layer
+	Inputs        Inputs              // what it is to be built from, as far as files tell; set by Graph.Read
 
 	file   *containerfile.File
 	ignore []byte

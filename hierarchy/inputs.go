@@ -26,7 +26,10 @@ type Inputs struct {
 	Parents map[string]Parent `json:"parents,omitempty"` // managed images that it reads, by name:tag
 	Bases   map[string]Base   `json:"bases,omitempty"`   // images that are not managed, which it or one of its parents reads, by reference
 	Older   map[string]string `json:"older,omitempty"`   // managed images that its parents were built from, and so on down: IDs by name:tag
+	Dev     string            `json:"dev,omitempty"`     // stands for the image's own entry of the label devcontainer.metadata; "" when it has none
 	Fresh   time.Time         `json:"fresh,omitzero"`    // when all its steps were last run, none taken from a cache
+
+	metadata string // the label devcontainer.metadata, as the parent's label makes it; set by Made
 }
 
 // Parent is a managed image as a child knows it.
@@ -81,11 +84,14 @@ func ReadInputs(labels map[string]string, ref string) (Inputs, bool) {
 	return in, true
 }
 
+// A finder looks an image up by its full name.
+type finder = func(full string) (StoredImage, bool, error)
+
 // Made returns the inputs of a build that is about to start: those of the
 // image, with the IDs and digests that the store has by now and the bases that
 // its parents were built from. find looks an image up by its full name. What it
 // does not find is left without an ID: the engine will say so.
-func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh time.Time) (Inputs, error) {
+func (im Image) Made(find finder, fresh time.Time) (Inputs, error) {
 	in := im.Inputs
 	in.Fresh = fresh.UTC().Truncate(time.Second)
 	in.Parents, in.Bases, in.Older = maps.Clone(in.Parents), maps.Clone(in.Bases), map[string]string{}
@@ -108,16 +114,24 @@ func (im Image) Made(find func(full string) (StoredImage, bool, error), fresh ti
 		}
 	}
 	for _, b := range im.Bases {
-		stored, found, err := find(FullRef(b.Pinned()))
-		if err == nil && !found {
-			stored, _, err = find(im.Manager.StoreRef(b.Pinned()))
-		}
+		stored, err := im.base(b, find)
 		if err != nil {
 			return Inputs{}, err
 		}
 		in.Bases[b.As] = Base{ID: stored.ID, Digest: cmp.Or(b.Pin, stored.Digest(b.As))}
 	}
-	return in, nil
+	var err error
+	in.metadata, err = im.metadata(find)
+	return in, err
+}
+
+// base looks a base up; what is not there comes back empty.
+func (im Image) base(b Need, find finder) (StoredImage, error) {
+	stored, found, err := find(FullRef(b.Pinned()))
+	if err == nil && !found {
+		stored, _, err = find(im.Manager.StoreRef(b.Pinned()))
+	}
+	return stored, err
 }
 
 // Read reads what the Containerfiles see of their build contexts, and sets the
@@ -134,7 +148,7 @@ func (g *Graph) Read(files fs.FS) error {
 				return fmt.Errorf("reading the build context of %s: %w", im.Ref(), err)
 			}
 			im.ignore = c.ignore
-			im.Inputs = Inputs{Version: inputsVersion, Manager: im.Manager, File: c.file, Context: c.sum, Files: c.files, Args: maps.Clone(im.Args)}
+			im.Inputs = Inputs{Version: inputsVersion, Manager: im.Manager, File: c.file, Context: c.sum, Files: c.files, Args: maps.Clone(im.Args), Dev: im.devPrint()}
 			return nil
 		})
 	}

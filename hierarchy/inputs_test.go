@@ -103,6 +103,7 @@ func TestFingerprint(t *testing.T) {
 		"parent":         {func(i *hierarchy.Inputs) { i.Parents["p:1"] = hierarchy.Parent{Fingerprint: "2", ID: "1"} }, false},
 		"another parent": {func(i *hierarchy.Inputs) { i.Parents["q:1"] = hierarchy.Parent{} }, false},
 		"base":           {func(i *hierarchy.Inputs) { i.Bases["c"] = hierarchy.Base{} }, false},
+		"dev container":  {func(i *hierarchy.Inputs) { i.Dev = "1" }, false},
 		"manager":        {func(i *hierarchy.Inputs) { i.Manager = hierarchy.Podman }, false},
 	} {
 		other := in()

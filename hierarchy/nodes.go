@@ -49,6 +49,7 @@ func (r *resolver) node(e Entry) node {
 		Args:    maps.Clone(e.Args),
 		MaxAge:  r.config.maxAge(e),
 		Keep:    r.config.keep(e),
+		Wish:    e.DevContainer,
 	}
 	file := "Containerfile." + im.Name[strings.LastIndexByte(im.Name, '/')+1:]
 	if im.Thin() {

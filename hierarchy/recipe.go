@@ -1,5 +1,11 @@
 package hierarchy
 
+import (
+	"cmp"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/devcontainer"
+)
+
 // Recipe is what an engine needs to build one image.
 type Recipe struct {
 	Ref           string            // name:tag; the tag moves when the build has succeeded, never before
@@ -62,6 +68,9 @@ func (im Image) Recipe(config string, made Inputs) Recipe {
 	}
 	if len(im.Parents) > 0 {
 		labels[LabelParent] = im.Parents[0].As
+	}
+	if im.Dev != nil {
+		labels[LabelDevContainer] = cmp.Or(made.metadata, devcontainer.Metadata("", im.Dev.Entry()))
 	}
 	return Recipe{
 		Ref: im.Ref(), Context: im.Context, Containerfile: im.Containerfile, Ignore: im.ignore,

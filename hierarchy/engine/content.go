@@ -49,9 +49,10 @@ func (e *Engine) Content(ctx context.Context, id string) (string, error) {
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
 }
 
-// tellsOrigin reports whether a label tells how an image came about, not what
-// is in it.
+// tellsOrigin reports whether a label tells how an image came about, or what to
+// do with it elsewhere, and not what is in it.
 func tellsOrigin(label string) bool {
 	return hierarchy.IsOwnLabel(label) || label == hierarchy.LabelBaseName || label == hierarchy.LabelBaseDigest ||
+		label == hierarchy.LabelDevContainer || // no box is made by it
 		label == ocispec.AnnotationCreated || label == builderLabel
 }

@@ -59,13 +59,14 @@ func TestContent(t *testing.T) {
 			change func(*hierarchy.Recipe)
 			same   bool
 		}{
-			"our labels":   {text, func(r *hierarchy.Recipe) { r.Labels[hierarchy.LabelInputs] = strange }, true},
-			"base":         {text, func(r *hierarchy.Recipe) { r.Labels[hierarchy.LabelBaseDigest] = "sha256:2" }, true},
-			"builder":      {text, func(r *hierarchy.Recipe) { r.Labels["io.buildah.version"] = "2" }, true},
-			"other labels": {text, func(r *hierarchy.Recipe) { r.Labels["other"] = "2" }, false},
-			"a layer":      {fromBase + "RUN two\nENV A=1\nCMD sh\n", func(*hierarchy.Recipe) {}, false},
-			"environment":  {fromBase + "RUN one\nENV A=2\nCMD sh\n", func(*hierarchy.Recipe) {}, false},
-			"command":      {fromBase + "RUN one\nENV A=1\nCMD zsh\n", func(*hierarchy.Recipe) {}, false},
+			"dev container": {text, func(r *hierarchy.Recipe) { r.Labels[hierarchy.LabelDevContainer] = "[]" }, true},
+			"our labels":    {text, func(r *hierarchy.Recipe) { r.Labels[hierarchy.LabelInputs] = strange }, true},
+			"base":          {text, func(r *hierarchy.Recipe) { r.Labels[hierarchy.LabelBaseDigest] = "sha256:2" }, true},
+			"builder":       {text, func(r *hierarchy.Recipe) { r.Labels["io.buildah.version"] = "2" }, true},
+			"other labels":  {text, func(r *hierarchy.Recipe) { r.Labels["other"] = "2" }, false},
+			"a layer":       {fromBase + "RUN two\nENV A=1\nCMD sh\n", func(*hierarchy.Recipe) {}, false},
+			"environment":   {fromBase + "RUN one\nENV A=2\nCMD sh\n", func(*hierarchy.Recipe) {}, false},
+			"command":       {fromBase + "RUN one\nENV A=1\nCMD zsh\n", func(*hierarchy.Recipe) {}, false},
 		} {
 			t.Run(what, func(t *testing.T) {
 				otherID, other := build("other:1", test.text, test.change)

@@ -25,6 +25,13 @@ func (d *decider) changes(im *decision) []string {
 	if made.Context != want.Context {
 		out = append(out, changedFiles(made.Files, want.Files))
 	}
+	switch {
+	case made.Dev == want.Dev:
+	case made.Dev == "":
+		out = append(out, "dev container settings are new")
+	default:
+		out = append(out, "dev container settings changed")
+	}
 	for _, ref := range slices.Sorted(maps.Keys(want.Parents)) {
 		if reason := d.changedParent(im, ref); reason != "" {
 			out = append(out, reason)

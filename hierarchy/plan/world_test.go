@@ -27,6 +27,7 @@ type world struct {
 	pins     map[string]string
 	store    hierarchy.Store
 	now      time.Time
+	home     string
 	built    int // steps without cache are never the same twice
 
 	// What was read last, and from what: most plans are of files that did not change.
@@ -58,7 +59,7 @@ func (w *world) image(name, containerfile string, more ...string) {
 
 func (w *world) graph(names ...string) *hierarchy.Graph {
 	w.t.Helper()
-	if from := fmt.Sprint(w.head, w.config, w.files, names); w.read == nil || w.readFrom != from {
+	if from := fmt.Sprint(w.head, w.config, w.files, names, w.home); w.read == nil || w.readFrom != from {
 		w.read, w.readFrom = w.parse(names), from
 	}
 	g := *w.read
@@ -87,7 +88,7 @@ func (w *world) parse(names []string) *hierarchy.Graph {
 		}
 		w.parsed, w.text = c, text
 	}
-	g, err := w.parsed.Graph(hierarchy.Host{Files: files, Manager: hierarchy.Docker, User: "u", UID: 1000, GID: 1000})
+	g, err := w.parsed.Graph(hierarchy.Host{Files: files, Manager: hierarchy.Docker, User: "u", UID: 1000, GID: 1000, Home: w.home, Data: w.home + "/data"})
 	if err == nil {
 		g, err = g.Only(names)
 	}
