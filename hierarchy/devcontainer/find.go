@@ -63,7 +63,7 @@ func Find(files fs.FS, dir string) iter.Seq2[string, error] {
 				}
 				return nil
 			}
-			if d.Type().IsRegular() && isFile(name) && !yield(name, nil) {
+			if d.Type().IsRegular() && IsFile(name) && !yield(name, nil) {
 				return fs.SkipAll
 			}
 			return nil
@@ -83,7 +83,8 @@ func skipped(name string) bool {
 	return base == "node_modules" || strings.HasPrefix(base, ".")
 }
 
-func isFile(name string) bool {
+// IsFile reports whether a path is one that a project's file has.
+func IsFile(name string) bool {
 	dir, base := path.Split(name)
 	dir = path.Clean(dir)
 	inside := path.Base(dir) == folderName || path.Base(path.Dir(dir)) == folderName

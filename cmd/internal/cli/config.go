@@ -222,7 +222,9 @@ func (env Env) hierarchy(file string, flags *pflag.FlagSet) (*loaded, *hierarchy
 // graph resolves the enabled images, with their bases as the lock file has them.
 func (env Env) graph(l *loaded) (*hierarchy.Graph, error) {
 	cfg := l.config
-	g, err := cfg.Graph(hierarchy.Host{Files: env.Files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID})
+	g, err := cfg.Graph(hierarchy.Host{
+		Files: env.Files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID, Home: env.Home, Data: env.DataHome,
+	})
 	if err == nil {
 		g.Pin(l.lock)
 	}

@@ -43,7 +43,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 func status(err error) int {
 	switch {
-	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err):
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noDevImageError](err), is[*noFolderError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err):
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
@@ -130,6 +130,15 @@ func hintForBox(err error, self string) string {
 	}
 	if is[*plan.NoGenerationError](err) || is[*box.NoGenerationError](err) {
 		return "what there is: " + self + " list --generations"
+	}
+	if e, ok := errors.AsType[*noDevImageError](err); ok {
+		return e.hint(self)
+	}
+	if e, ok := errors.AsType[*noFolderError](err); ok {
+		return "name the folder of a project, or make it: mkdir -p " + e.dir
+	}
+	if e, ok := errors.AsType[*projectFileError](err); ok {
+		return "correct that place, or move the file away and run ocisi again: " + e.file
 	}
 	if is[*noBoxError](err) {
 		return "the boxes: " + self + " list --assemble; what they were: " + self + " list --generations"

@@ -142,6 +142,7 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 		return r.env.showPlan(p, freed, s.config)
 	}
 	if p.Changes() == 0 {
+		r.env.devFolders(r.wanted.Images)
 		if !r.prune && !r.verbose {
 			log.discard()
 		}
@@ -194,6 +195,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 	if r.clean {
 		s.removeSuperseded(ctx)
 	}
+	r.env.devFolders(finished(r.wanted, results))
 	// After a failure, what to do about it is the last thing on the screen.
 	if err := r.outcome(results, log); err != nil {
 		return err

@@ -1,0 +1,49 @@
+package cli
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/apply"
+	"github.com/klmcwhirter/ocisi/hierarchy/plan"
+)
+
+// devFolders makes the folders that dev containers of images are mounted on, as
+// their user: docker would make them as root. What cannot be made is a warning,
+// since boxes do without.
+func (env Env) devFolders(images []hierarchy.Image) {
+	warned := map[string]bool{}
+	for _, im := range images {
+		if im.Dev == nil {
+			continue
+		}
+		for _, f := range im.Dev.Folders() {
+			mode := fs.FileMode(0o755)
+			if f.Private {
+				mode = 0o700
+			}
+			if err := env.Disk.MkdirAll(f.Path, mode); err != nil && !warned[f.Path] {
+				warned[f.Path] = true
+				fmt.Fprintf(env.Stderr, "ocisi: warning: dev containers of %s want a folder: %v\n", im.Ref(), err)
+			}
+		}
+	}
+}
+
+// finished returns the images of a graph whose step did not fail.
+func finished(g *hierarchy.Graph, results []apply.Result) []hierarchy.Image {
+	failed := map[hierarchy.Key]bool{}
+	for _, r := range results {
+		if r.Step.Kind == plan.Image && (r.State == apply.Failed || r.State == apply.Skipped) {
+			failed[hierarchy.Key{Manager: r.Step.Manager, Ref: r.Step.Name}] = true
+		}
+	}
+	var out []hierarchy.Image
+	for _, im := range g.Images {
+		if !failed[im.Key()] {
+			out = append(out, im)
+		}
+	}
+	return out
+}
