@@ -90,6 +90,13 @@ func (d *decoder) json(n ast.Node, depth int, left *int) any {
 			out = append(out, d.json(v, depth+1, left))
 		}
 		return out
+	}
+	return d.scalar(n)
+}
+
+// scalar returns a value without parts, as encoding/json has it.
+func (d *decoder) scalar(n ast.Node) any {
+	switch x := n.(type) {
 	case *ast.NullNode:
 		return nil
 	case *ast.BoolNode:

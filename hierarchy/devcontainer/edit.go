@@ -131,7 +131,7 @@ func replace(v *hujson.Value, with hujson.ValueTrimmed) {
 func comments(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
-		end := 0
+		var end int
 		switch {
 		case text[i] == '"':
 			for i++; text[i] != '"'; i++ {

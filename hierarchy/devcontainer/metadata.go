@@ -122,7 +122,7 @@ func plain(data []byte) string {
 	var out strings.Builder
 	for _, r := range compact.String() {
 		switch {
-		case r == '$' || r == '<' || r == '>' || r == '&' || r == '\'' || r == '`' || r == 0x7f || r >= utf8.RuneSelf && r <= 0xffff:
+		case strings.ContainsRune("$<>&'`\x7f", r), r >= utf8.RuneSelf && r <= 0xffff:
 			fmt.Fprintf(&out, `\u%04x`, r)
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)

@@ -2,6 +2,7 @@ package devcontainer_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -113,7 +114,7 @@ func TestSyntaxError(t *testing.T) {
 		"":                             {Line: 2, Column: 1, Problem: "parsing value: unexpected EOF"},
 	} {
 		_, _, err := project.Update([]byte(file))
-		if got, ok := err.(*devcontainer.SyntaxError); !ok || *got != want {
+		if got, ok := errors.AsType[*devcontainer.SyntaxError](err); !ok || *got != want {
 			t.Errorf("%q: %#v", file, err)
 		}
 	}

@@ -25,9 +25,9 @@ func (d *decider) changes(im *decision) []string {
 	if made.Context != want.Context {
 		out = append(out, changedFiles(made.Files, want.Files))
 	}
-	switch {
-	case made.Dev == want.Dev:
-	case made.Dev == "":
+	switch made.Dev {
+	case want.Dev:
+	case "":
 		out = append(out, "dev container settings are new")
 	default:
 		out = append(out, "dev container settings changed")

@@ -131,6 +131,13 @@ func hintForBox(err error, self string) string {
 	if is[*plan.NoGenerationError](err) || is[*box.NoGenerationError](err) {
 		return "what there is: " + self + " list --generations"
 	}
+	if is[*noBoxError](err) {
+		return "the boxes: " + self + " list --assemble; what they were: " + self + " list --generations"
+	}
+	return hintForProject(err, self)
+}
+
+func hintForProject(err error, self string) string {
 	if e, ok := errors.AsType[*noDevImageError](err); ok {
 		return e.hint(self)
 	}
@@ -139,9 +146,6 @@ func hintForBox(err error, self string) string {
 	}
 	if e, ok := errors.AsType[*projectFileError](err); ok {
 		return "correct that place, or move the file away and run ocisi again: " + e.file
-	}
-	if is[*noBoxError](err) {
-		return "the boxes: " + self + " list --assemble; what they were: " + self + " list --generations"
 	}
 	return ""
 }
