@@ -166,7 +166,7 @@ func TestWishErrors(t *testing.T) {
 		"{settings: {a: &b [1,1,1,1,1,1,1,1,1,1], c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b], d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c], e: [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]}}": `or too many`,
 	} {
 		_, err := hierarchy.ParseConfig("f", []byte("- {name: x, path: y, enabled: true, devcontainer: "+text+"}\n"))
-		for _, part := range strings.SplitSeq(want, "|") {
+		for part := range strings.SplitSeq(want, "|") {
 			if got := fmt.Sprint(err); !strings.Contains(got, part) || strings.Count(got, "f:1:") != 1 {
 				t.Errorf("%s: got\n%s\nwant %s", text, got, part)
 			}
