@@ -25,9 +25,12 @@ func (d *decider) changes(im *decision) []string {
 	if made.Context != want.Context {
 		out = append(out, changedFiles(made.Files, want.Files))
 	}
-	switch made.Dev {
-	case want.Dev:
-	case "":
+	switch {
+	case made.Dev == want.Dev:
+	case d.other(im.stored.Labels) != "":
+		// Two configs share the image, and their boxes have names of their own: it
+		// stays as the one that built it wants it.
+	case made.Dev == "":
 		out = append(out, "dev container settings are new")
 	default:
 		out = append(out, "dev container settings changed")

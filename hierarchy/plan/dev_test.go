@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -48,4 +49,24 @@ func wishOf(config string) string {
 		}
 	}
 	return ""
+}
+
+// An image that two configs share is as the one that built it wants it: their
+// boxes have names of their own, and the label has one.
+func TestDevContainerOfTwoConfigs(t *testing.T) {
+	w := newWorld(t)
+	w.registry["ghcr.io/x/base:1"] = sum("base")
+	w.image("go-dx", "")
+	w.files["d/Containerfile.img-dx"] = "FROM ghcr.io/x/base:1\nARG IMG\nARG TAG\nARG USER\nARG UID\nARG GID\n"
+	w.home = "/home/u"
+	w.run(w.plan(plan.Options{}), nil)
+	w.config = strings.Replace(w.config, "enabled: true\n", "enabled: true\n  devcontainer: {env: {A: 1}}\n", 1)
+	for exists, want := range map[bool]string{true: "", false: "rebuild go-dx:1: dev container settings changed\n"} {
+		got := reasons(plan.New(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.Options{
+			Now: w.now, Config: "/other.yaml", Exists: func(string) bool { return exists },
+		}))
+		if !strings.Contains(got, want) || exists && strings.Contains(got, "go-dx:1") {
+			t.Errorf("the other config is there: %t: got\n%s", exists, got)
+		}
+	}
 }
