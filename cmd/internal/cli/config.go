@@ -223,7 +223,7 @@ func (env Env) hierarchy(file string, flags *pflag.FlagSet) (*loaded, *hierarchy
 func (env Env) graph(l *loaded) (*hierarchy.Graph, error) {
 	cfg := l.config
 	g, err := cfg.Graph(hierarchy.Host{
-		Files: env.Files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID, Home: env.Home, Data: env.DataHome,
+		Files: env.Files, Manager: cfg.Manager, User: env.User, UID: env.UID, GID: env.GID, Home: env.Home, Data: env.realData(),
 	})
 	if err == nil {
 		g.Pin(l.lock)

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
@@ -29,6 +31,15 @@ func (env Env) devFolders(images []hierarchy.Image) {
 			}
 		}
 	}
+}
+
+// realData is $XDG_DATA_HOME below the real home, where $HOME leads there by a
+// symlink: what is written about it is compared with the home.
+func (env Env) realData() string {
+	if rest, ok := strings.CutPrefix(env.DataHome, env.Getenv("HOME")+"/"); ok {
+		return filepath.Join(env.Home, rest)
+	}
+	return env.DataHome
 }
 
 // finished returns the images of a graph whose step did not fail.
