@@ -63,7 +63,8 @@ func (im Image) home() string {
 func (im Image) serverTarget() string { return path.Join(im.home(), ".vscode-server") }
 
 // Folder is a folder on the host that has to be there before a container is
-// made: docker would make it, and it would be root's.
+// made. An engine refuses a mount of one that is not, and what a mount goes over
+// inside another mount it makes itself, docker as root.
 type Folder struct {
 	Path    string
 	Private bool // for nobody but its user

@@ -46,8 +46,8 @@ func (p Project) texts() []member {
 	return []member{{keyName, name}, {keyImage, p.Image.Ref}, {keyFolder, workspace}, {keyMount, where}}
 }
 
-// command makes the folders of the image's mounts, on the host. docker and
-// podman both need them to be there.
+// command makes the folders of the image's mounts, on the host: whoever starts
+// the container need not have run ocisi since they were removed.
 func (p Project) command() []string {
 	words := []string{"mkdir", "-p"}
 	for _, f := range p.Image.Folders() {

@@ -11,9 +11,8 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-// devFolders makes the folders that dev containers of images are mounted on, as
-// their user: docker would make them as root. What cannot be made is a warning,
-// since boxes do without.
+// devFolders makes the folders that mounts of dev containers want, as their
+// user. What cannot be made is a warning, since boxes do without.
 func (env Env) devFolders(images []hierarchy.Image) {
 	warned := map[string]bool{}
 	for _, im := range images {
