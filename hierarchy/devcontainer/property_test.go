@@ -136,7 +136,7 @@ func TestUpdateOfMany(t *testing.T) {
 		}
 		return pick(`""`, `"fedora-python-dx:latest"`, `"${localWorkspaceFolder}"`, "1", "null", mkdir)
 	}
-	for range 5000 {
+	for range 2000 {
 		text := space() + object(3, "image", "workspaceFolder", "workspaceMount", "initializeCommand", "name", "x", "y") + space()
 		if _, _, err := project.Update([]byte(text)); err != nil {
 			t.Fatalf("%v in\n%s", err, text)

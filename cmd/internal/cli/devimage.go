@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -18,7 +19,11 @@ func (o *devContainerOptions) choose(g *hierarchy.Graph, file projectFile) (hier
 			return hierarchy.Image{}, &projectFileError{file.path, err}
 		}
 		if named != "" {
-			return devImage(g, familiar(named))
+			im, err := devImage(g, familiar(named))
+			if e, ok := errors.AsType[*hierarchy.UnknownNameError](err); ok && e.Near == "" {
+				err = &noDevImageError{name: named, known: refsOf(devImages(g))}
+			}
+			return im, err
 		}
 	}
 	all := devImages(g)
