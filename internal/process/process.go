@@ -32,6 +32,11 @@ type Cmd struct {
 	Stderr  io.Writer     // nil: discarded, but for the last lines that an Error keeps
 	Timeout time.Duration // 0: none but the context's
 
+	// Terminal hands the terminal over, as an editor needs it: the program stays in
+	// ocisi's process group, without which it could not read a key, and gets the
+	// streams as they are, so that an Error has no Stderr.
+	Terminal bool
+
 	// Cancel ends the program when the context does; it is given the pid, which
 	// is also the id of the program's process group. Nil sends SIGTERM to the
 	// group. Whatever is left two seconds later is killed.
@@ -120,6 +125,9 @@ func (System) Run(ctx context.Context, c Cmd) error {
 	// A group of its own: the terminal's Ctrl-C reaches ocisi alone, which then
 	// ends the program in the way that leaves nothing behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if c.Terminal {
+		return handOver(ctx, cmd, c)
+	}
 	cmd.WaitDelay = grace
 	cmd.Cancel = func() error {
 		if c.Cancel != nil {
@@ -134,6 +142,22 @@ func (System) Run(ctx context.Context, c Cmd) error {
 		}
 		return context.Cause(ctx)
 	}
+	return failure(cmd, c, err, last.String())
+}
+
+// handOver runs a program that has the terminal.
+func handOver(ctx context.Context, cmd *exec.Cmd, c Cmd) error {
+	cmd.SysProcAttr = nil
+	cmd.Stderr = c.Stderr
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return failure(cmd, c, err, "")
+}
+
+// failure gives the error of a program its type.
+func failure(cmd *exec.Cmd, c Cmd, err error, stderr string) error {
 	if err == nil {
 		return nil
 	}
@@ -144,7 +168,7 @@ func (System) Run(ctx context.Context, c Cmd) error {
 	if ee, ok := errors.AsType[*exec.ExitError](err); ok {
 		exit = ee.ExitCode()
 	}
-	return &Error{Cmd: c, Exit: exit, Stderr: last.String(), Err: err}
+	return &Error{Cmd: c, Exit: exit, Stderr: stderr, Err: err}
 }
 
 // Output runs a program and returns what it wrote to standard output, without

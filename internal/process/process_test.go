@@ -38,6 +38,37 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A program that has the terminal is in ocisi's process group, or it could not
+// read a key, and writes to the very stream.
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	out, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	c := sh("cut -d' ' -f5 /proc/self/stat; readlink /proc/self/fd/2; exit 3")
+	c.Terminal, c.Stdin, c.Stdout, c.Stderr = true, os.Stdin, out, out
+	err = process.System{}.Run(t.Context(), c)
+	if e, ok := errors.AsType[*process.Error](err); !ok || e.Exit != 3 || e.Stderr != "" {
+		t.Errorf("error %#v", err)
+	}
+	want := fmt.Sprintf("%d\n%s\n", syscall.Getpgrp(), out.Name())
+	if got, err := os.ReadFile(out.Name()); err != nil || string(got) != want {
+		t.Errorf("wrote %q, %v, want %q", got, err, want)
+	}
+	err = process.System{}.Run(t.Context(), process.Cmd{Name: "no-such-program", Terminal: true})
+	if _, ok := errors.AsType[*process.NotFoundError](err); !ok {
+		t.Errorf("a program that is not there: %v", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("enough")
+	time.AfterFunc(50*time.Millisecond, func() { cancel(reason) })
+	if err := (process.System{}).Run(ctx, process.Cmd{Name: "sleep", Args: []string{"60"}, Terminal: true}); !errors.Is(err, reason) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
 // A program must not read what its user types for ocisi.
 func TestStdinIsClosed(t *testing.T) {
 	t.Parallel()
