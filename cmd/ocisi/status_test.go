@@ -53,6 +53,8 @@ func TestExitStatus(t *testing.T) {
 		{"a plan without", 0, []string{"plan", "-f", empty, "--detailed-exitcode"}},
 		{"a base that no registry has", 1, []string{"process", "-f", none}},
 		{"a run that works", 0, []string{"process", "-f", good}},
+		{"a config that is wrong", 2, []string{"config", "validate", bad}},
+		{"a shell that nobody has", 2, []string{"completion", "ksh"}},
 		{"podman is missing", 127, []string{"process", "-f", podman}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

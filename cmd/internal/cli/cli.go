@@ -65,8 +65,10 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 	root.PersistentFlags().BoolVarP(&g.verbose, "verbose", "v", false, "show the output of every step and every program that is run")
 	root.AddCommand(
 		newSetup(env, g), newProcess(env, g), newRecreate(env, g), newPlan(env, g), newLock(env, g), newList(env, g),
-		newClean(env, g), newRollback(env, g), newDiff(env, g), newLint(env, g), newExports(env, g), newDevContainer(env, g), newDoctor(env, g), newVersion(env),
+		newClean(env, g), newRollback(env, g), newDiff(env, g), newLint(env, g), newExports(env, g), newDevContainer(env, g),
+		newDoctor(env, g), newConfig(env, g), newVersion(env),
 	)
+	complete(root, env, g)
 	return root
 }
 
