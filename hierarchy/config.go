@@ -79,6 +79,16 @@ func (e Entry) at(key string) Position {
 	return e.pos
 }
 
+// Where returns where a key's value stands, or with "" the entry itself. It is
+// false when the file does not have the key.
+func (e Entry) Where(key string) (Position, bool) {
+	if key == "" {
+		return e.pos, true
+	}
+	p, ok := e.keys[key]
+	return p, ok
+}
+
 // ParseConfig decodes a config file in either form: the list of images that the
 // predecessor's ocisictl.yaml is, or a mapping with the key images. Unknown
 // keys, values of a wrong type and values that no engine would take are errors;

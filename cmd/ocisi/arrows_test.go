@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "cmd/internal/page bootstrap bootstrap/doctor bootstrap/host embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/registry internal/disk internal/process",
+	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host cmd/internal/page embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/process",
 	"cmd/internal/page":           "hierarchy/layers",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",
@@ -35,6 +35,7 @@ var mayImport = map[string]string{
 	"hierarchy/engine/enginetest": "",
 	"hierarchy/box":               "hierarchy hierarchy/launcher hierarchy/layers internal/disk internal/process",
 	"hierarchy/launcher":          "hierarchy internal/disk",
+	"hierarchy/predecessor":       "hierarchy hierarchy/box",
 	"hierarchy/registry":          "internal/process",
 	"internal/disk":               "",
 	"internal/process":            "",

@@ -16,6 +16,8 @@ type Warning struct {
 	Key  string
 	Text string
 	Note bool // nothing is lost: the config or ocisi itself says it instead
+
+	Value string // of the key, as it stands there
 }
 
 func (w Warning) String() string {
@@ -32,36 +34,63 @@ func (e *INIError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Pos.File, e.Pos.Line, e.Pos.Column, e.Text)
 }
 
-// ReadINI reads the boxes of a distrobox.ini as distrobox 1.8 does
+// INI is what a distrobox.ini says.
+type INI struct {
+	Names    []string // of the sections, in the file's order
+	Boxes    map[string]hierarchy.Box
+	Included map[string]bool // sections that others include
+	Values   []INIValue      // all that is in Boxes, in the order in which it was put there
+	Warnings []Warning
+}
+
+// INIValue is a value of a box, and where it stands. What is included stands in
+// another section.
+type INIValue struct {
+	Pos  hierarchy.Position
+	Box  string
+	Key  string // as the config has it
+	Text string // with its variables replaced
+}
+
+// ReadINI returns the boxes and warnings of ParseINI.
+func ReadINI(r io.Reader, file string, env func(string) string) (map[string]hierarchy.Box, []Warning, error) {
+	ini, err := ParseINI(r, file, env)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ini.Boxes, ini.Warnings, nil
+}
+
+// ParseINI reads a distrobox.ini as distrobox 1.8 does
 // (distrobox-assemble, parse_file), but for its accidents: nothing is run, the
 // last of several values of one key wins, and a section's own values win over
 // those it includes. Variables are looked up with env; file is for messages.
 // What has no effect is a warning; a command in a value, an include that leads
 // nowhere or in a circle, and a quote without its other half are *INIErrors.
-func ReadINI(r io.Reader, file string, env func(string) string) (map[string]hierarchy.Box, []Warning, error) {
+func ParseINI(r io.Reader, file string, env func(string) string) (*INI, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %s: %w", file, err)
+		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
-	p := iniReader{file: file, env: env, sections: map[string][]iniEntry{}}
+	p := iniReader{file: file, env: env, sections: map[string][]iniEntry{}, included: map[string]bool{}}
 	if err := p.parse(string(text)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	boxes := make(map[string]hierarchy.Box, len(p.order))
 	for _, name := range p.order {
 		entries, err := p.resolve(name, nil)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		b := hierarchy.Box{Name: name}
 		for _, e := range entries {
 			if err := p.set(&b, e); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 		}
 		boxes[name] = b
 	}
-	return boxes, p.warnings, nil
+	return &INI{Names: p.order, Boxes: boxes, Included: p.included, Values: p.values, Warnings: p.warnings}, nil
 }
 
 type iniReader struct {
@@ -70,6 +99,8 @@ type iniReader struct {
 	order    []string // of the sections
 	sections map[string][]iniEntry
 	warnings []Warning
+	values   []INIValue
+	included map[string]bool
 }
 
 // iniEntry is one key = value.
@@ -144,7 +175,7 @@ func (p *iniReader) entry(section, line string, pos hierarchy.Position) (iniEntr
 }
 
 func (p *iniReader) warn(e iniEntry, text string) {
-	p.warnings = append(p.warnings, Warning{Pos: e.pos, Box: e.box, Key: e.key, Text: text})
+	p.warnings = append(p.warnings, Warning{Pos: e.pos, Box: e.box, Key: e.key, Text: text, Value: e.value.text})
 }
 
 // resolve returns a section's entries, those of the sections that it includes
@@ -164,6 +195,7 @@ func (p *iniReader) resolve(name string, within []string) ([]iniEntry, error) {
 		if slices.Contains(within, target) {
 			return nil, &INIError{e.pos, "include: goes in a circle: " + strings.Join(append(within, target), " → ")}
 		}
+		p.included[target] = true
 		more, err := p.resolve(target, within)
 		if err != nil {
 			return nil, err

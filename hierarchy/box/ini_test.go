@@ -56,7 +56,7 @@ func TestReadINI(t *testing.T) {
 				Home: "/var/home/dev/a", Hostname: "$HOME", ExportedBinsPath: "/x/dev/dev-$",
 				AdditionalFlags: []string{`--env="x y" $HOME`}, AdditionalPackages: []string{"a"},
 			},
-			warnings: []string{"6:1 additional_packages"},
+			warnings: []string{"6:1 additional_packages", "note 4:1 exported_bins_path", "note 4:1 exported_bins_path", "note 5:1 additional_flags"},
 		},
 		{
 			name: "tilde in single quotes, and within",

@@ -47,6 +47,7 @@ func parseValue(s string) (iniValue, error) {
 func (p *iniReader) set(b *hierarchy.Box, e iniEntry) error {
 	if e.key == "init_hooks" {
 		b.InitHooks = append(b.InitHooks, e.value.text) // shell, for the shell of the box
+		p.values = append(p.values, INIValue{e.pos, b.Name, e.key, e.value.text})
 		return nil
 	}
 	place := iniKeys(b)[e.key]
@@ -58,6 +59,11 @@ func (p *iniReader) set(b *hierarchy.Box, e iniEntry) error {
 	if err != nil {
 		return &INIError{e.pos, e.key + ": " + err.Error()}
 	}
+	key := e.key
+	if key == "volume" {
+		key = "volumes"
+	}
+	p.values = append(p.values, INIValue{e.pos, b.Name, key, value})
 	switch place := place.(type) {
 	case *string:
 		*place = value
@@ -95,7 +101,7 @@ func (p *iniReader) useless(e iniEntry) {
 	if e.included {
 		return
 	}
-	w := Warning{Pos: e.pos, Box: e.box, Key: e.key}
+	w := Warning{Pos: e.pos, Box: e.box, Key: e.key, Value: e.value.text}
 	switch e.key {
 	case "image", "pull", "replace", "clone":
 		w.Text, w.Note = "ignored: ocisi knows the image and when to replace the box", true
@@ -162,8 +168,12 @@ func (p *iniReader) lookUp(e iniEntry, name string) string {
 		return "$"
 	}
 	value := p.env(name)
-	if value == "" && !e.included {
+	switch {
+	case e.included:
+	case value == "":
 		p.warn(e, "$"+name+" is not set")
+	case name != "HOME":
+		p.warnings = append(p.warnings, Warning{Pos: e.pos, Box: e.box, Key: e.key, Value: e.value.text, Note: true, Text: "$" + name + " is " + value + " here"})
 	}
 	return value
 }

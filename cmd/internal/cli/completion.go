@@ -19,12 +19,13 @@ func complete(root *cobra.Command, env Env, g *globals) {
 	arguments := map[string]cobra.CompletionFunc{
 		"process": images, "recreate": images, "plan": images,
 		"rollback": boxes, "diff": onlyFirst(boxes),
-		"lock": completeNames(env, g, lockedBases(env)),
+		"lock": completeNames(env, g, lockedBases(env)), "import": completeFiles, "config validate": completeConfigs,
 	}
 	flags := map[string]map[string]cobra.CompletionFunc{
-		"":      {"file": completeConfigs},
-		"setup": {"only": images},
-		"list":  {"html": completeFiles},
+		"":       {"file": completeConfigs},
+		"setup":  {"only": images},
+		"list":   {"html": completeFiles},
+		"import": {"output": completeFiles, "manager": cobra.FixedCompletions([]cobra.Completion{"docker", "podman"}, cobra.ShellCompDirectiveNoFileComp)},
 	}
 	each(root, func(cmd *cobra.Command) {
 		path := strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), root.Name()), " ")

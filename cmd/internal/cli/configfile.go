@@ -36,8 +36,7 @@ func newConfigValidate(env Env, g *globals) *cobra.Command {
 		Short: "Say what is wrong with the config and its Containerfiles",
 		Long: `Read the config and the Containerfiles of its enabled images, and say what is wrong,
 with file, line and column. No engine is asked. Exits with 2 when something is wrong.`,
-		Args:              usage(cobra.MaximumNArgs(1)),
-		ValidArgsFunction: completeConfigs,
+		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file := g.file
 			if len(args) > 0 {

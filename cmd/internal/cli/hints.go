@@ -43,7 +43,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 func status(err error) int {
 	switch {
-	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noDevImageError](err), is[*noFolderError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err):
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noDevImageError](err), is[*noFolderError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err), is[*box.INIError](err):
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
@@ -105,6 +105,9 @@ func hintForStep(err error, self string) string {
 	}
 	if e, ok := errors.AsType[*engine.MissingError](err); ok {
 		return "somebody removed it meanwhile; '" + self + " process' builds it again, then " + e.Ref
+	}
+	if is[*thereError](err) {
+		return "look at it first: ocisi import --print …; then --force keeps what is there as FILE.old, and -o FILE writes elsewhere"
 	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"

@@ -1,0 +1,376 @@
+package predecessor_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+)
+
+func options() predecessor.Options {
+	return predecessor.Options{
+		To: "/var/home/al/.config/ocisi/ocisi.yaml", Homes: []string{"/var/home/al", "/home/al"},
+		Getenv:  func(name string) string { return map[string]string{"USER": "al"}[name] },
+		Manager: hierarchy.Podman, ManagerWhy: "so it was told",
+	}
+}
+
+func convert(list, ini string, o predecessor.Options) (*predecessor.Result, error) {
+	var boxes *predecessor.File
+	if ini != "" {
+		boxes = &predecessor.File{Path: "/src/distrobox.ini", Data: []byte(ini)}
+	}
+	return predecessor.Convert(predecessor.File{Path: "/src/ocisictl.yaml", Data: []byte(list)}, boxes, o)
+}
+
+func notes(r *predecessor.Result) []string {
+	var out []string
+	for _, n := range r.Notes {
+		out = append(out, strings.TrimPrefix(n.String(), "/src/"))
+	}
+	return out
+}
+
+// TestAsFound converts files of the shape that people have; UPDATE=1 writes what
+// comes out.
+func TestAsFound(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil && os.Getenv("UPDATE") == "" {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	r, err := convert(read("ocisictl.yaml"), read("distrobox.ini"), options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, got := range map[string]string{"ocisi.yaml": string(r.Text), "notes": strings.Join(notes(r), "\n") + "\n"} {
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(filepath.Join("testdata", name), []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := read(name); got != want {
+			t.Errorf("%s is\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	const ini = "# about go\n[go-dx]\n; within\nvolume=/a:/b\nhostname=h\n"
+	for name, c := range map[string]struct{ list, want string }{
+		"block": {
+			"- name: go-dx\n  path: img\n  enabled: true\n\n- name: x\n  path: img\n  enabled: true\n",
+			"manager: podman\nimages:\n  - name: go-dx\n    path: IMG\n    enabled: true\n    box:\n      # about go\n      # within\n      hostname: h\n      volumes: [\"/a:/b\"]\n\n  - name: x\n    path: IMG\n    enabled: true\n",
+		},
+		"braces": {
+			"- {name: go-dx, path: img, enabled: true} # end\n",
+			"manager: podman\nimages:\n  # about go\n  # within\n  - {name: go-dx, path: IMG, enabled: true, box: {hostname: h, volumes: [\"/a:/b\"]}} # end\n",
+		},
+		"braces over lines, a comma at the end": {
+			"- {\n    name: 'go-dx', # }\n    path: \"img\",\n    enabled: true,\n  }\n",
+			"manager: podman\nimages:\n  - {\n  # about go\n  # within\n      name: 'go-dx', # }\n      path: IMG,\n      enabled: true,\n    box: {hostname: h, volumes: [\"/a:/b\"]}}\n",
+		},
+		"brackets": {
+			"[{name: go-dx, path: img, enabled: true, manager: docker}, {path: img, name: \"x\", enabled: false, manager: docker}]\n",
+			"images:\n  # about go\n  # within\n  [{name: go-dx, path: IMG, enabled: true, manager: docker, box: {hostname: h, volumes: [\"/a:/b\"]}}, {path: IMG, name: \"x\", enabled: false, manager: docker}]\n",
+		},
+		"comments, a marker, blank lines, line ends of Windows": {
+			"\ufeff# file\r\n\r\n--- # begin\r\n# head\r\n- name: go-dx # line\r\n  # in\r\n  path: img\r\n  enabled: true\r\n  # foot\r\n# next\r\n- name: x\r\n  path: img\r\n  enabled: true\r\n# last\r\n...\r\n",
+			"# file\n\n# begin\nmanager: podman\nimages:\n  # head\n  - name: go-dx # line\n    # in\n    path: IMG\n    enabled: true\n    # foot\n    box:\n      # about go\n      # within\n      hostname: h\n      volumes: [\"/a:/b\"]\n  # next\n  - name: x\n    path: IMG\n    enabled: true\n  # last\n",
+		},
+		"the dash alone, far right": {
+			"  -\n     enabled: yes\n     name: go-dx\n     path: img\n",
+			"manager: podman\nimages:\n    -\n       enabled: true\n       name: go-dx\n       path: IMG\n       box:\n         # about go\n         # within\n         hostname: h\n         volumes: [\"/a:/b\"]\n",
+		},
+	} {
+		r, err := convert(c.list, ini, options())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, want := string(r.Text), strings.ReplaceAll(c.want, "IMG", "../../../../../src/img"); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+func TestHomes(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]hierarchy.Box{
+		"home=/home/somebody":    {},
+		"home=/var/home/al/":     {},
+		"home=$HOME":             {},
+		"home=/home/somebody/b":  {Home: "~/b"},
+		"home=~/b":               {Home: "~/b"},
+		"home=/home/linuxbrew/x": {Home: "/home/linuxbrew/x"},
+		"home=/srv/home/x":       {Home: "/srv/home/x"},
+		"volume=/home/al/a:/home/other/b:ro $HOME:/x /srv:/srv":  {Volumes: []string{"~/a:~/b:ro", "~:/x", "/srv:/srv"}},
+		"exported_bins=/home/x/.local/bin/y":                     {ExportedBins: []string{"/var/home/al/.local/bin/y"}},
+		"exported_bins_path=/home/x/.local/bin":                  {ExportedBinsPath: "~/.local/bin"},
+		"additional_flags=--env A=/home/x/a --volume /home/x:/y": {AdditionalFlags: []string{"--env A=/var/home/al/a --volume ~:/y"}},
+		"init_hooks=touch /home/x/a":                             {InitHooks: []string{"touch /home/x/a"}},
+		"hostname=$USER-box":                                     {Hostname: "al-box"},
+	} {
+		r, err := convert("- {name: b-dx, path: /srv/img, enabled: true}\n", "[b-dx]\n"+value+"\n", options())
+		if err != nil {
+			t.Errorf("%s: %v", value, err)
+			continue
+		}
+		var got hierarchy.Box
+		if b := r.Config.Entries[0].Box; b != nil {
+			got = *b
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", value, got, want)
+		}
+		told := strings.Contains(strings.Join(notes(r), "\n"), "distrobox.ini:2:1: ")
+		if quiet := value == "home=~/b" || strings.Contains(value, "linuxbrew") || strings.Contains(value, "/srv/home"); told == quiet {
+			t.Errorf("%s: notes %q", value, notes(r))
+		}
+	}
+}
+
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string][2]string{ // without and with Copy
+		"fedora":               {"../../../../../src/fedora", "fedora"},
+		"./a/fedora":           {"../../../../../src/a/fedora", "./a/fedora"},
+		"../fedora":            {"../../../../../fedora", "fedora"},
+		"/srv/fedora":          {"../../../../../srv/fedora", "fedora"},
+		"/home/somebody/x/img": {"../../x/img", "img"},
+		"/var/home/al/x/img":   {"../../x/img", "img"},
+	} {
+		for i, o := range []predecessor.Options{options(), options()} {
+			o.Copy = i == 1
+			r, err := convert("- {name: a, path: "+path+", enabled: true}\n- {name: b, path: "+path+", enabled: true}\n", "", o)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			for _, e := range r.Config.Entries {
+				if e.Path != want[i] {
+					t.Errorf("%s: got %s, want %s", path, e.Path, want[i])
+				}
+			}
+			if len(r.Folders) != i {
+				t.Errorf("%s: to be copied: %v", path, r.Folders)
+			}
+			for _, f := range r.Folders {
+				there := r.Config.Dir(r.Config.Entries[0])
+				if f.To != there || !strings.HasSuffix(f.From, filepath.Clean("/"+strings.TrimPrefix(strings.TrimPrefix(path, "../"), "/home/somebody"))) {
+					t.Errorf("%s: copied as %v, used in %s", path, f, there)
+				}
+			}
+		}
+	}
+}
+
+func TestCopiesKeepApart(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Copy = true
+	r, err := convert("- {name: a, path: img, enabled: true}\n- {name: b, path: /x/img, enabled: true}\n- {name: c, path: ./img, enabled: true}\n- {name: d, path: ., enabled: true}\n", "", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range r.Config.Entries {
+		got = append(got, e.Path)
+	}
+	if want := []string{"img", "img-2", "./img", "src"}; !slices.Equal(got, want) {
+		t.Errorf("folders %q, want %q", got, want)
+	}
+}
+
+func TestStandsWhereItStood(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.To = "/src/ocisi.yaml"
+	r, err := convert("- {name: a, path: fedora, enabled: true, manager: docker}\n", "", o)
+	if err != nil || r.Config.Entries[0].Path != "fedora" || len(r.Notes) != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ list, ini, want string }{
+		{"- name: a\n  path: p\n", "", "/src/ocisictl.yaml:1:3: missing key enabled"},
+		{"- name: a\n  paht: p\n  enabled: true\n", "", "/src/ocisictl.yaml:2:3: unknown key paht"},
+		{"- {name: a, path: p, enabled: true, manager: lilipod}\n", "", `/src/ocisictl.yaml:1:46: unknown manager "lilipod"`},
+		{"images:\n- {name: a, path: p, enabled: true}\n", "", "is a mapping with the key images"},
+		{"{images: []}\n", "", "is a mapping with the key images"},
+		{"", "", "/src/ocisictl.yaml:1:1: the file holds no images"},
+		{"[]\n", "", "there are no images in it"},
+		{"- name: a\n  path: >-\n    p\n  enabled: true\n", "", "/src/ocisictl.yaml:2:9: path is written in a way"},
+		{"- {name: a-dx, path: p, enabled: true}\n", "[a-dx]\nhome=$(id)\n", "/src/distrobox.ini:2:1: home: a command in a value is not run"},
+		{"- name: a-dx\n  path: p\n  enabled: true\n", "[x]\n[a-dx]\nnvidia=1\nvolume=/a:/a\nvolume=/a;b:/c\n", `/src/distrobox.ini:5:1: volumes "/a;b" holds ';'`},
+		{"- name: a-dx\n  path: p\n  enabled: true\n", "[a-dx]\nhostname=a b\n", "/src/distrobox.ini:2:1: hostname"},
+	} {
+		r, err := convert(c.list, c.ini, options())
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q %q: %v, want %s", c.list, c.ini, err, c.want)
+		}
+		if r != nil {
+			t.Errorf("%q: a result with an error", c.list)
+		}
+	}
+	_, err := convert("images: []\n", "", options())
+	if !errors.Is(err, predecessor.ErrMapping) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestSchemaIsNamed(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Schema = "ocisi.schema.json"
+	r, err := convert("# mine\n\n- {name: a, path: p, enabled: true}\n", "", o)
+	if err != nil || !strings.HasPrefix(string(r.Text), "# yaml-language-server: $schema=ocisi.schema.json\n# mine\n\nmanager:") {
+		t.Errorf("%s, %v", r.Text, err)
+	}
+}
+
+// life writes a list and boxes from random bytes, and knows what they mean.
+type life struct {
+	bytes []byte
+	list  strings.Builder
+	ini   strings.Builder
+	want  []hierarchy.Entry
+}
+
+func (l *life) next(n int) int {
+	if len(l.bytes) == 0 {
+		return 0
+	}
+	b := l.bytes[0]
+	l.bytes = l.bytes[1:]
+	return int(b) % n
+}
+
+func (l *life) pick(of ...string) string { return of[l.next(len(of))] }
+
+func (l *life) entry(i int) {
+	e := hierarchy.Entry{Name: fmt.Sprintf("i%d", i) + l.pick("", "-dx"), Tag: "latest", Enabled: l.next(2) == 0}
+	pairs := []string{"name: " + e.Name, "path: " + l.pick("fedora", "'a/b'", `"c"`), fmt.Sprintf("enabled: %v", e.Enabled)}
+	if tag := l.pick("", "3.10", "0.15", "x"); tag != "" {
+		e.Tag = tag
+		pairs = append(pairs, "tag: "+tag)
+	}
+	if m := l.pick("", "docker", "podman"); m != "" {
+		e.Manager = hierarchy.Manager(m)
+		pairs = append(pairs, "manager: "+m)
+	}
+	if l.next(2) == 0 {
+		e.Distrobox = fmt.Sprintf("box%d", i)
+		pairs = append(pairs, "distrobox: "+e.Distrobox)
+	}
+	if a := l.pick("", "true", "false"); a != "" {
+		on := a == "true"
+		e.Assemble = &on
+		pairs = append(pairs, "assemble: "+a)
+	}
+	k := l.next(len(pairs))
+	pairs = append(pairs[k:], pairs[:k]...)
+	comment := l.pick("", " # c", " # it's {")
+	switch l.next(3) {
+	case 0:
+		l.list.WriteString("- {" + strings.Join(pairs, ", ") + l.pick("", ",", " ") + "}" + comment + "\n")
+	case 1:
+		l.list.WriteString("- {" + strings.Join(pairs, ","+comment+"\n   ") + "}\n")
+	default:
+		l.list.WriteString(l.pick("", "# head\n", "\n") + "- " + strings.Join(pairs, comment+"\n  ") + comment + l.pick("\n", "\n  # foot\n", "\n\n\n"))
+	}
+	if e.HasBox() && l.next(4) > 0 {
+		fmt.Fprintf(&l.ini, "%s[%s]\nimage=%s\n", l.pick("", "# s\n"), e.BoxName(), e.Ref())
+		e.Box = &hierarchy.Box{Hostname: "h", Nvidia: true}
+		l.ini.WriteString("hostname=h\nnvidia=true\n")
+		if l.next(2) == 0 {
+			e.Box.Volumes = []string{"/a:/b", "/c:/d"}
+			l.ini.WriteString("volume=/a:/b /c:/d\n")
+		}
+		if l.next(2) == 0 {
+			e.Box.InitHooks = []string{`echo "a: b" # {`, `x && 'y'`}
+			l.ini.WriteString("init_hooks='echo \"a: b\" # {'\ninit_hooks=x && 'y'\n")
+		}
+	}
+	l.want = append(l.want, e)
+}
+
+// FuzzNothingIsLost: whatever the style of the old files, the images and boxes of
+// the new one are those of the old ones.
+func FuzzNothingIsLost(f *testing.F) {
+	for seed := range 60 {
+		data := make([]byte, 80)
+		state := uint32(seed)
+		for i := range data {
+			state = state*1664525 + 1013904223
+			data[i] = byte(state >> 24)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		l := &life{bytes: data}
+		for i := range 1 + l.next(5) {
+			l.entry(i)
+		}
+		r, err := convert(l.list.String(), l.ini.String(), options())
+		if err != nil {
+			t.Fatalf("%v\n%s\n%s", err, &l.list, &l.ini)
+		}
+		for i, want := range l.want {
+			got := r.Config.Entries[i]
+			manager := want.Manager
+			if manager == "" {
+				manager = hierarchy.Podman
+			}
+			if got.Ref() != want.Ref() || got.Enabled != want.Enabled || got.HasBox() != want.HasBox() || got.BoxName() != want.BoxName() ||
+				r.Config.ManagerOf(got, "") != manager || !maps.Equal(got.Args, want.Args) || !reflect.DeepEqual(got.Box, want.Box) {
+				t.Errorf("got %+v %+v\nwant %+v %+v\n%s\n%s", got, got.Box, want, want.Box, &l.list, r.Text)
+			}
+		}
+		for _, comment := range []string{"# c", "# it's {", "# head", "# foot"} {
+			if was, is := strings.Count(l.list.String(), comment), strings.Count(string(r.Text), comment); is != was {
+				t.Errorf("%q: %d before, %d after\n%s", comment, was, is, r.Text)
+			}
+		}
+	})
+}
+
+func FuzzConvert(f *testing.F) {
+	f.Add("- name: a-dx\n  path: p\n  enabled: yes\n", "[a-dx]\nhome=/home/x/y\n")
+	f.Add("--- # c\n[{name: a-dx, path: 'p', enabled: true}]\n...\n", "[a-dx]\nvolume=$HOME\n")
+	f.Fuzz(func(t *testing.T, list, ini string) {
+		r, err := convert(list, ini, options())
+		if (r == nil) != (err != nil) {
+			t.Fatalf("%v, %v", r, err)
+		}
+		if err != nil {
+			_, config := errors.AsType[*hierarchy.ConfigError](err)
+			_, inBoxes := errors.AsType[*box.INIError](err)
+			if !config && !inBoxes && !errors.Is(err, predecessor.ErrMapping) && !strings.HasSuffix(err.Error(), "no images in it") {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		if again, err := hierarchy.ParseConfig("f", r.Text); err != nil || len(again.Entries) != len(r.Config.Entries) {
+			t.Errorf("%s: %v", r.Text, err)
+		}
+		if !slices.IsSortedFunc(r.Notes, func(a, b predecessor.Note) int { return strings.Compare(b.Pos.File, a.Pos.File) }) {
+			t.Errorf("notes of the boxes before those of the list: %q", notes(r))
+		}
+	})
+}
