@@ -2,7 +2,7 @@
 SUITE ?= forky
 LINT = go tool -modfile=.ci/lint.mod golangci-lint
 
-.PHONY: build test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz lint fmt
+.PHONY: build test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz docs lint fmt
 
 build: ## bin/ocisi, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ocisi ./cmd/ocisi
@@ -35,6 +35,9 @@ bench: ## docs/benchmarks.md; a throw-away host for what is compared with other 
 
 fuzz: ## FUZZTIME each
 	go test -run '^$$' -fuzz FuzzParseConfig -fuzztime $(or $(FUZZTIME),1m) ./hierarchy && go test -run '^$$' -fuzz FuzzParse -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/containerfile && go test -run '^$$' -fuzz FuzzReadINI -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/box && go test -run '^$$' -fuzz FuzzNewApp -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/launcher && go test -run '^$$' -fuzz FuzzConvert -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/predecessor && go test -run '^$$' -fuzz FuzzUpdate -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/devcontainer
+
+docs: ## what is generated from the commands and the config: docs/cli, the schema
+	go run ./cmd/gendocs
 
 lint:
 	$(LINT) run ./...

@@ -20,6 +20,7 @@ const module = "github.com/klmcwhirter/ocisi"
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
 	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host cmd/internal/page embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/process",
+	"cmd/gendocs":                 "cmd/internal/cli",
 	"cmd/internal/page":           "hierarchy/layers",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",

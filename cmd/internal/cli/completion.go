@@ -35,6 +35,9 @@ func complete(root *cobra.Command, env Env, g *globals) {
 		for name, f := range flags[path] {
 			_ = cmd.RegisterFlagCompletionFunc(name, f) // fails for a flag that is not there, which a story would miss
 		}
+		if path == "completion powershell" { // distroboxes are Linux's
+			cmd.Parent().RemoveCommand(cmd)
+		}
 		if cmd.HasSubCommands() && cmd.RunE == nil { // cobra's own, which would take a misspelt shell for a question
 			cmd.Args = usage(cobra.NoArgs)
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -45,7 +48,7 @@ func complete(root *cobra.Command, env Env, g *globals) {
 // each visits a command and all below it.
 func each(cmd *cobra.Command, visit func(*cobra.Command)) {
 	visit(cmd)
-	for _, c := range cmd.Commands() {
+	for _, c := range slices.Clone(cmd.Commands()) {
 		each(c, visit)
 	}
 }
