@@ -2,6 +2,7 @@ package predecessor
 
 import (
 	"bytes"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,17 +119,14 @@ func (c *converter) leftOver() {
 	if c.ini == nil {
 		return
 	}
-	used := map[string]bool{"": true}
-	for _, e := range c.old.Entries {
-		used[e.BoxName()] = used[e.BoxName()] || e.HasBox()
-	}
+	used := c.used()
 	for _, name := range c.ini.Names {
-		if !used[name] && !c.ini.Included[name] {
+		if !used[name] {
 			c.note(c.header(name), "[%s] is left out: no image makes a box of this name", name)
 		}
 	}
 	for _, w := range c.ini.Warnings {
-		if !used[w.Box] && !c.ini.Included[w.Box] {
+		if !used[w.Box] {
 			continue
 		}
 		switch w.Key {
@@ -139,6 +137,19 @@ func (c *converter) leftOver() {
 			c.note(w.Pos, "[%s] %s: %s", w.Box, w.Key, w.Text)
 		}
 	}
+}
+
+// used returns the sections that say something about a box: those of boxes, and
+// what is included; "" stands for what is above the first.
+func (c *converter) used() map[string]bool {
+	used := map[string]bool{"": true}
+	maps.Copy(used, c.ini.Included)
+	for _, e := range c.old.Entries {
+		if e.HasBox() {
+			used[e.BoxName()] = true
+		}
+	}
+	return used
 }
 
 // header returns where a section's name stands.

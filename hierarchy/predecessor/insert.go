@@ -173,35 +173,50 @@ func (c *converter) insertFlow(e hierarchy.Entry, b hierarchy.Box, comments []li
 // closing returns where the brace is closed that pos is within, and whether a
 // comma stands before it.
 func closing(lines []string, pos hierarchy.Position) (at hierarchy.Position, comma, ok bool) {
-	depth, last := 1, '{'
-	var quote rune
+	b := braces{depth: 1, last: '{'}
 	for n, column := pos.Line, pos.Column-1; n <= len(lines); n, column = n+1, 0 {
 		runes := []rune(lines[n-1])
-		for i := column; i < len(runes); i++ {
-			r := runes[i]
-			switch {
-			case quote != 0:
-				if r == '\\' && quote == '"' {
-					i++
-				} else if r == quote {
-					quote = 0
-				}
-			case (r == '"' || r == '\'') && strings.ContainsRune("{[,:", last):
-				quote = r
-			case r == '#' && (i == 0 || runes[i-1] == ' '):
-				i = len(runes)
-				continue
-			case r == '{' || r == '[':
-				depth++
-			case r == '}' || r == ']':
-				if depth--; depth == 0 {
-					return hierarchy.Position{File: pos.File, Line: n, Column: i + 1}, last == ',', true
-				}
-			}
-			if r != ' ' {
-				last = r
+		for i := column; i < len(runes) && !b.comment(runes, i); i++ {
+			before := b.last
+			b.read(runes[i])
+			if b.depth == 0 {
+				return hierarchy.Position{File: pos.File, Line: n, Column: i + 1}, before == ',', true
 			}
 		}
 	}
 	return pos, false, false
+}
+
+// braces counts them, but for those in quotes.
+type braces struct {
+	depth   int
+	last    rune // that is no blank
+	quote   rune // that is open; 0: none
+	escaped bool // by a backslash in double quotes
+}
+
+// comment reports whether one begins here.
+func (b *braces) comment(line []rune, i int) bool {
+	return b.quote == 0 && line[i] == '#' && (i == 0 || line[i-1] == ' ')
+}
+
+func (b *braces) read(r rune) {
+	switch {
+	case b.escaped:
+		b.escaped = false
+	case b.quote != 0:
+		b.escaped = r == '\\' && b.quote == '"'
+		if r == b.quote {
+			b.quote = 0
+		}
+	case strings.ContainsRune(`"'`, r) && strings.ContainsRune("{[,:", b.last):
+		b.quote = r
+	case r == '{' || r == '[':
+		b.depth++
+	case r == '}' || r == ']':
+		b.depth--
+	}
+	if r != ' ' {
+		b.last = r
+	}
 }

@@ -125,23 +125,26 @@ func (o *importOptions) options(cmd *cobra.Command) (predecessor.Options, error)
 	if filepath.Dir(out.To) == env.ConfigDir && !o.print {
 		out.Schema = schemaFile
 	}
+	var err error
+	out.Manager, out.ManagerWhy, err = o.whose(cmd)
+	return out, err
+}
+
+// whose returns the manager of images that name none, and why it is that one.
+func (o *importOptions) whose(cmd *cobra.Command) (hierarchy.Manager, string, error) {
 	if o.manager != "" {
 		m, err := hierarchy.ParseManager(o.manager)
 		if err != nil {
-			return out, &usageError{cmd: cmd, err: fmt.Errorf("--manager: %w; write docker or podman", err)}
+			err = &usageError{cmd: cmd, err: fmt.Errorf("--manager: %w; write docker or podman", err)}
 		}
-		out.Manager, out.ManagerWhy = m, "--manager says so"
-		return out, nil
+		return m, "--manager says so", err
 	}
-	m, err := env.manager("")
-	out.Manager = m
-	switch dbx := env.Getenv("DBX_CONTAINER_MANAGER"); {
+	m, err := o.env.manager("")
+	switch dbx := o.env.Getenv("DBX_CONTAINER_MANAGER"); {
 	case dbx != "" && dbx != "autodetect":
-		out.ManagerWhy = "$DBX_CONTAINER_MANAGER says so, as it did to ocisictl"
+		return m, "$DBX_CONTAINER_MANAGER says so, as it did to ocisictl", err
 	case m == hierarchy.Docker:
-		out.ManagerWhy = "docker is installed, and older versions of ocisictl took it; newer ones took podman, as --manager podman does"
-	default:
-		out.ManagerWhy = "there is no docker, and newer versions of ocisictl took podman; older ones took docker, as --manager docker does"
+		return m, "docker is installed, and older versions of ocisictl took it; newer ones took podman, as --manager podman does", err
 	}
-	return out, err
+	return m, "there is no docker, and newer versions of ocisictl took podman; older ones took docker, as --manager docker does", err
 }
