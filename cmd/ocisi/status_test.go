@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
@@ -80,5 +81,16 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("exit status %d, want %d\n%s%s", got, c.want, &out, &errs)
 			}
 		})
+	}
+}
+
+// What completes goes where everything else does: cobra's own commands write to
+// the process's standard output unless they are told in time.
+func TestCompletionIsWrittenToItsEnv(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	env := cli.Env{Stdout: &out, Stderr: &out, Getenv: func(string) string { return "" }}
+	if code := cli.Main(t.Context(), env, []string{"completion", "bash"}); code != 0 || !strings.Contains(out.String(), "__start_ocisi") {
+		t.Errorf("status %d, wrote %d bytes", code, out.Len())
 	}
 }

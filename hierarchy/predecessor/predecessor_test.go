@@ -217,7 +217,7 @@ func TestRefused(t *testing.T) {
 		{"[]\n", "", "there are no images in it"},
 		{"- name: a\n  path: >-\n    p\n  enabled: true\n", "", "/src/ocisictl.yaml:2:9: path is written in a way"},
 		{"- {name: a-dx, path: p, enabled: true}\n", "[a-dx]\nhome=$(id)\n", "/src/distrobox.ini:2:1: home: a command in a value is not run"},
-		{"- name: a-dx\n  path: p\n  enabled: true\n", "[x]\n[a-dx]\nnvidia=1\nvolume=/a:/a\nvolume=/a;b:/c\n", `/src/distrobox.ini:5:1: volumes "/a;b" holds ';'`},
+		{"- name: a-dx\n  path: p\n  enabled: true\n", "[x]\n[a-dx]\nnvidia=1\nvolume=/a:/a\nvolume=/a;b:/c\n", "/src/distrobox.ini:5:1: volumes \"/a;b\" holds ';', which distrobox would hand to a shell\n  volume=/a;b:/c\n  ^"},
 		{"- name: a-dx\n  path: p\n  enabled: true\n", "[a-dx]\nhostname=a b\n", "/src/distrobox.ini:2:1: hostname"},
 	} {
 		r, err := convert(c.list, c.ini, options())
@@ -231,6 +231,48 @@ func TestRefused(t *testing.T) {
 	_, err := convert("images: []\n", "", options())
 	if !errors.Is(err, predecessor.ErrMapping) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestWordsForBooleans(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]bool{"yes": true, "Yes": true, "on": true, "ON": true, "true": true, "no": false, "Off": false, "NO": false} {
+		r, err := convert("- {name: a, path: p, enabled: "+word+"} # enabled: yes\n", "", options())
+		if err != nil || r.Config.Entries[0].Enabled != want || !strings.HasSuffix(string(r.Text), "} # enabled: yes\n") {
+			t.Errorf("%s: %v, %+v", word, err, r)
+		}
+	}
+}
+
+// TestToldOfSections looks at what is said of sections, and what is not.
+func TestToldOfSections(t *testing.T) {
+	t.Parallel()
+	const entry = "- {name: a-dx, path: /srv/p, enabled: true, manager: docker, tag: x"
+	for _, c := range []struct{ list, ini, want string }{
+		{entry + "}\n", "[a-dx]\nimage=a-dx:x\npull=true\nreplace=true\n", ""},
+		{entry + "}\n", "[a-dx]\nimage=localhost/a-dx:x\n", ""},
+		{entry + "}\n", "[a-dx]\nimage=a-dx\n", "2:1: image: the box was made from a-dx; ocisi makes it from a-dx:x"},
+		{entry + "}\n", "[a-dx]\nclone=other\n", "2:1: [a-dx] clone: left out"},
+		{entry + "}\n", "[b]\nentry=1\n", "1:1: [b] is left out"},
+		{entry + ", box: {hostname: own}}\n", "[a-dx]\nhostname=other\n", ""},
+	} {
+		r, err := convert(c.list, c.ini, options())
+		if err != nil {
+			t.Errorf("%s: %v", c.ini, err)
+			continue
+		}
+		var told []string
+		for _, n := range notes(r) {
+			if rest, ok := strings.CutPrefix(n, "distrobox.ini:"); ok {
+				told = append(told, rest)
+			}
+		}
+		if (len(told) == 0) != (c.want == "") || len(told) > 1 || len(told) == 1 && !strings.HasPrefix(told[0], c.want) {
+			t.Errorf("%s: told %q, want %s", c.ini, told, c.want)
+		}
+		if b := r.Config.Entries[0].Box; b != nil && b.Hostname != "own" {
+			t.Errorf("%s: the entry's own box became %+v", c.ini, b)
+		}
 	}
 }
 
