@@ -33,7 +33,7 @@ func configSchema() schema {
 		"title":       "ocisi.yaml",
 		"description": "The images that ocisi builds, and the boxes that it makes from them",
 		"anyOf":       []schema{schemaOf(rootKeys(images), "images"), images},
-		"definitions": schema{"image": schemaOf(imageKeys(), "name", "path", "enabled"), "box": schemaOf(boxKeys())},
+		"definitions": schema{"image": schemaOf(imageKeys(), "name", "path", "enabled"), "box": schemaOf(boxKeys()), "devcontainer": schemaOf(wishKeys())},
 	}
 }
 
@@ -71,6 +71,24 @@ func imageKeys() map[string]schema {
 		"max_age":   ageKey("How old its steps may be when 'ocisi recreate' looks at it"),
 		"keep":      numberKey(0, "How many former boxes stay for 'ocisi rollback'"),
 		"box":       {"$ref": "#/definitions/box"},
+
+		"devcontainer": {"$ref": "#/definitions/devcontainer"},
+	}
+}
+
+// wishKeys are the keys below devcontainer:.
+func wishKeys() map[string]schema {
+	env := textsByName("Environment of the container")
+	env["propertyNames"] = schema{"pattern": variableGrammar.String(), "not": schema{"enum": ownVariables()}}
+	extensions := listKey("Extensions of VS Code, PUBLISHER.NAME; one with a - in front, from an image below, is not wanted")
+	extensions["items"] = schema{"type": text(), "pattern": extensionGrammar.String()}
+	mounts := listKey("SOURCE:TARGET or SOURCE:TARGET:ro")
+	mounts["items"] = schema{"type": "string", "pattern": `^(/|~|\$HOME|\$\{HOME\})[^:,]*:[^:,]+(:ro)?$`}
+	return map[string]schema{
+		"extensions": extensions,
+		"settings":   {"description": "Settings of VS Code", "type": "object"},
+		"env":        env,
+		"mounts":     mounts,
 	}
 }
 

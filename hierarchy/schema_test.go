@@ -53,6 +53,7 @@ var mappings = map[string]func(pair string) string{
 	"config": func(pair string) string { return "{images: [], " + pair + "}" },
 	"image":  func(pair string) string { return "[{name: x-dx, path: p, enabled: true, " + pair + "}]" },
 	"box":    func(pair string) string { return "[{name: x-dx, path: p, enabled: true, box: {" + pair + "}}]" },
+	"wish":   func(pair string) string { return "[{name: x-dx, path: p, enabled: true, devcontainer: {" + pair + "}}]" },
 }
 
 // values are one value or more of each kind. A key that takes none of them wants
@@ -61,6 +62,7 @@ var values = []string{
 	"word", "/usr/bin/word", "7d", "15m", "docker", `"7"`, "3.10", "-1", "0", "7", "true", "no", "null", `""`,
 	"[word]", "[/usr/bin/word]", "[3.10]", "[true]", "[null]", "[[word]]", "[{word: word}]", "[docker, podman]", "[]",
 	"{word: word}", "{word: 3.10}", "{word: true}", "{word: null}", "{word: [word]}", "{}",
+	"[word.word]", "[/word:/word]", "[/word:/word:ro]", "[/word:/word:rw]", "{HOME: word}", "{wo-rd: word}", "{word: {word: [1]}}",
 }
 
 // beyond are refused by ParseConfig for what a schema does not say: text that no

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -40,12 +41,15 @@ func (d *decoder) environment(to *map[string]string) func(ast.Node) {
 			switch name := it.Key().GetToken().Value; {
 			case !variableGrammar.MatchString(name):
 				d.fail(it.Key(), fmt.Sprintf("%q is no name of a variable: letters, digits and _", name), "")
-			case name == "HOME" || name == "USER" || name == "CONTAINER_ID":
+			case slices.Contains(ownVariables(), name):
 				d.fail(it.Key(), name+" is the same in box and dev container, so it cannot be set here", "")
 			}
 		}
 	}
 }
+
+// ownVariables are those of a dev container that tell what a box's tell.
+func ownVariables() []string { return []string{"HOME", "USER", "CONTAINER_ID"} }
 
 // settings decodes a mapping of any depth, as JSON has it.
 func (d *decoder) settings(n ast.Node) map[string]any {
