@@ -115,7 +115,7 @@ func (d *decoder) mapping(n ast.Node, what string, f fields, required ...string)
 func (d *decoder) unknown(n ast.Node, key, what string, f fields) {
 	known := slices.Sorted(maps.Keys(f))
 	advice := "known keys: " + strings.Join(known, ", ")
-	if near := nearest(key, known); near != "" {
+	if near := Nearest(key, known); near != "" {
 		advice = "did you mean " + near + "?"
 	}
 	d.fail(n, "unknown key "+key+" in "+what, advice)

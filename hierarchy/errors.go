@@ -44,9 +44,9 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-// nearest returns the candidate that a misspelt word most likely means, or ""
+// Nearest returns the candidate that a misspelt word most likely means, or ""
 // when none is near: at most two edits away, and fewer than half the word.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	best, at := "", 3
 	for _, c := range candidates {
 		if d := distance(word, c); d < at && d*2 < max(utf8.RuneCountInString(word), 3) {

@@ -70,7 +70,7 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 	for _, name := range names {
 		found := g.named(name)
 		if len(found) == 0 {
-			return nil, &UnknownNameError{Name: name, Near: nearest(name, g.names())}
+			return nil, &UnknownNameError{Name: name, Near: Nearest(name, g.names())}
 		}
 		for _, im := range found {
 			want[im.Key()] = true

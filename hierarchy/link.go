@@ -96,7 +96,7 @@ func (r *resolver) learn() {
 func (r *resolver) near(name string) string {
 	found, ok := r.nears[name]
 	if !ok {
-		found = nearest(name, r.known.names)
+		found = Nearest(name, r.known.names)
 		r.nears[name] = found
 	}
 	return found

@@ -130,7 +130,7 @@ func (r *resolver) checkArgs(n *node, declared []string) {
 			continue
 		}
 		advice := "declare it there: ARG " + name
-		if near := nearest(name, declared); near != "" {
+		if near := Nearest(name, declared); near != "" {
 			advice = "did you mean " + near + "?"
 		}
 		r.failAt(n.entry.at("args"), "argument "+name+" is not declared in "+filepath.Base(n.image.Containerfile), advice)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -17,7 +18,7 @@ import (
 
 // machine describes the host that checks look at.
 type machine struct {
-	files    map[string]string // text by path; "socket" makes one
+	files    map[string]string // text by path; "socket", "-> TARGET" and "root's" make such
 	programs map[string]string // what a command line prints; "exit N" fails
 	env      map[string]string
 	root     bool
@@ -26,6 +27,7 @@ type machine struct {
 	statErr  error
 	docker   doctor.Engine
 	podman   doctor.Engine
+	homes    map[string]string // of boxes
 }
 
 func (m machine) Run(_ context.Context, c process.Cmd) error {
@@ -44,9 +46,15 @@ func (m machine) Run(_ context.Context, c process.Cmd) error {
 func (m machine) facts() doctor.Facts {
 	root := fstest.MapFS{}
 	for path, text := range m.files {
-		root[path] = &fstest.MapFile{Data: []byte(text)}
-		if text == "socket" {
-			root[path] = &fstest.MapFile{Mode: fs.ModeSocket}
+		root[path] = &fstest.MapFile{Data: []byte(text), Mode: 0o755, Sys: &syscall.Stat_t{Uid: 1001}}
+		target, link := strings.CutPrefix(text, "-> ")
+		switch {
+		case text == "socket":
+			root[path].Mode = fs.ModeSocket
+		case link:
+			root[path].Data, root[path].Mode = []byte(target), fs.ModeSymlink|0o777
+		case text == "root's":
+			root[path].Sys = &syscall.Stat_t{Uid: 0}
 		}
 	}
 	user := host.User{Name: "dev", UID: 1001, GIDs: m.gids, Home: "/var/home/dev"}
@@ -61,6 +69,7 @@ func (m machine) facts() doctor.Facts {
 		},
 		Docker: func(context.Context) doctor.Engine { return m.docker },
 		Podman: func(context.Context) doctor.Engine { return m.podman },
+		Config: "/cfg/ocisi.yaml", Homes: m.homes,
 	}
 }
 
@@ -107,84 +116,30 @@ const (
 	gib       = 1 << 30
 )
 
-func TestSystem(t *testing.T) {
-	bluefin := map[string]string{
-		"usr/lib/os-release": `PRETTY_NAME="Bluefin (Version: 44)"`,
-		imageInfo:            `{"image-name":"bluefin-dx","image-tag":"stable"}`,
-	}
-	try(t, []example{
-		{"bluefin", "host.system", machine{files: bluefin}, doctor.OK, "Bluefin (Version: 44), image bluefin-dx:stable", ""},
-		{"nothing known", "host.system", machine{}, doctor.OK, "unknown", ""},
-		{"host", "host.container", machine{}, doctor.OK, "not in", ""},
-		{
-			"box", "host.container", machine{env: map[string]string{"CONTAINER_ID": "fedora-python-dx"}},
-			doctor.Warn, "this is fedora-python-dx", "distrobox-host-exec ocisi doctor",
-		},
-	})
-}
-
-func TestDevMode(t *testing.T) {
-	image := func(name string, more ...string) map[string]string {
-		files := map[string]string{imageInfo: fmt.Sprintf(`{"image-name":%q}`, name)}
-		for _, path := range more {
-			files[path] = ""
-		}
-		return files
-	}
-	wanted := doctor.Engine{Wanted: true}
-	try(t, []example{
-		{"plain Fedora", "host.devmode", machine{docker: wanted}, doctor.Skip, "Universal Blue", ""},
-		{"dx image", "host.devmode", machine{files: image("bluefin-dx"), docker: wanted}, doctor.OK, "retired", ""},
-		{
-			"wizard of 2026", "host.devmode", machine{files: image("bluefin", "var/home/dev/.config/bluefin/devmode"), docker: wanted},
-			doctor.OK, "/var/home/dev/.config/bluefin/devmode", "",
-		},
-		{"bctl", "host.devmode", machine{files: image("bluefin", "etc/ublue-os/devmode"), docker: wanted}, doctor.OK, "/etc/ublue-os/devmode", ""},
-		{"off, podman only", "host.devmode", machine{files: image("bluefin")}, doctor.OK, "not needed", ""},
-		{"off, docker came otherwise", "host.devmode", machine{files: image("bluefin"), docker: doctor.Engine{Wanted: true, Installed: true}}, doctor.OK, "not needed", ""},
-		{
-			"off, docker wanted", "host.devmode",
-			machine{files: image("bluefin"), docker: wanted, programs: map[string]string{"ujust --summary": "update toggle-devmode devmode"}},
-			doctor.Warn, "wants docker", "ujust devmode",
-		},
-		{
-			"an old recipe only", "host.devmode",
-			machine{files: image("bluefin"), docker: wanted, programs: map[string]string{"ujust --summary": "toggle-devmode"}},
-			doctor.Warn, "wants docker", "ujust toggle-devmode",
-		},
-		{
-			"bctl without recipes", "host.devmode",
-			machine{files: image("bluefin", "home/linuxbrew/.linuxbrew/bin/bctl"), docker: wanted},
-			doctor.Warn, "wants docker", "bctl devmode --enable",
-		},
-		{"no way to switch it on", "host.devmode", machine{files: image("bluefin"), docker: wanted}, doctor.Warn, "wants docker", "export DBX_CONTAINER_MANAGER=podman"},
-	})
-}
-
 func TestSubIDs(t *testing.T) {
 	podman := doctor.Engine{Installed: true, Wanted: true}
 	both := func(uid, gid string) map[string]string {
 		return map[string]string{"etc/subuid": uid, "etc/subgid": gid}
 	}
 	try(t, []example{
-		{"ranges", "podman.subids", machine{podman: podman, files: both("dev:100000:65536", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
-		{"in two pieces", "podman.subids", machine{podman: podman, files: both("dev:1:30000\ndev:100000:40000", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
+		{"ranges", "podman.userns", machine{podman: podman, files: both("dev:100000:65536", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
+		{"in two pieces", "podman.userns", machine{podman: podman, files: both("dev:1:30000\ndev:100000:40000", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
 		{
-			"none", "podman.subids", machine{podman: podman}, doctor.Fail, "/etc/subuid grants dev 0 ids, /etc/subgid grants dev 0 ids",
+			"none", "podman.userns", machine{podman: podman}, doctor.Fail, "/etc/subuid grants dev 0 ids, /etc/subgid grants dev 0 ids",
 			"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dev ; podman system migrate",
 		},
 		{
-			"one too small, another user's above it", "podman.subids",
+			"one too small, another user's above it", "podman.userns",
 			machine{podman: podman, files: both("dev:100000:65536\nann:165536:65536", "dev:100000:1000")},
 			doctor.Fail, "/etc/subgid grants dev 1000 ids; containers want 65536",
 			"sudo usermod --add-subuids 231072-296607 --add-subgids 231072-296607 dev ; podman system migrate",
 		},
 		{
-			"none, and podman not wanted", "podman.subids", machine{podman: doctor.Engine{Installed: true}}, doctor.Warn, "grants dev 0",
+			"none, and podman not wanted", "podman.userns", machine{podman: doctor.Engine{Installed: true}}, doctor.Warn, "grants dev 0",
 			"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dev ; podman system migrate",
 		},
-		{"no podman", "podman.subids", machine{}, doctor.Skip, "podman", ""},
-		{"root", "podman.subids", machine{podman: podman, root: true}, doctor.Skip, "podman", ""},
+		{"no podman", "podman.userns", machine{}, doctor.Skip, "podman", ""},
+		{"root", "podman.userns", machine{podman: podman, root: true}, doctor.Skip, "podman", ""},
 	})
 }
 
@@ -193,15 +148,15 @@ func TestSpace(t *testing.T) {
 	spare := podman
 	spare.Wanted = false
 	try(t, []example{
-		{"plenty", "podman.space", machine{podman: podman, free: 50 * gib}, doctor.OK, "50.0 GiB free of 100.0 at /var/home/dev/.local", ""},
-		{"just enough", "podman.space", machine{podman: podman, free: 10 * gib}, doctor.OK, "10.0 GiB", ""},
-		{"scarce", "podman.space", machine{podman: podman, free: 10*gib - 1}, doctor.Warn, "10.0 GiB", "ocisi clean"},
-		{"least", "podman.space", machine{podman: podman, free: 2 * gib}, doctor.Warn, "2.0 GiB", "ocisi clean"},
-		{"too little", "podman.space", machine{podman: podman, free: 2*gib - 1}, doctor.Fail, "2.0 GiB", "ocisi clean"},
-		{"too little, not wanted", "podman.space", machine{podman: spare, free: 0}, doctor.Warn, "0.0 GiB", "ocisi clean"},
-		{"no answer", "podman.space", machine{podman: podman, statErr: fs.ErrPermission}, doctor.Warn, "permission denied", ""},
-		{"store elsewhere", "docker.space", machine{docker: doctor.Engine{Installed: true}}, doctor.Skip, "not known", ""},
-		{"docker's", "docker.space", machine{docker: doctor.Engine{Installed: true, Root: "/var/lib/docker"}, free: 20 * gib}, doctor.OK, "/var/lib/docker", ""},
+		{"plenty", "storage.free", machine{podman: podman, free: 50 * gib}, doctor.OK, "50.0 GiB free of 100.0 at ~/.local", ""},
+		{"just enough", "storage.free", machine{podman: podman, free: 10 * gib}, doctor.OK, "10.0 GiB", ""},
+		{"scarce", "storage.free", machine{podman: podman, free: 10*gib - 1}, doctor.Warn, "10.0 GiB", "ocisi clean"},
+		{"least", "storage.free", machine{podman: podman, free: 2 * gib}, doctor.Warn, "2.0 GiB", "ocisi clean"},
+		{"too little", "storage.free", machine{podman: podman, free: 2*gib - 1}, doctor.Fail, "2.0 GiB", "ocisi clean"},
+		{"too little, not wanted", "storage.free", machine{podman: spare, free: 0}, doctor.Warn, "0.0 GiB", "ocisi clean"},
+		{"no answer", "storage.free", machine{podman: podman, statErr: fs.ErrPermission}, doctor.Warn, "permission denied", ""},
+		{"store elsewhere", "storage.free", machine{docker: doctor.Engine{Installed: true}}, doctor.Skip, "no engine tells", ""},
+		{"docker's", "storage.free", machine{docker: doctor.Engine{Installed: true, Root: "/var/lib/docker"}, free: 20 * gib}, doctor.OK, "/var/lib/docker", ""},
 	})
 }
 
@@ -211,27 +166,27 @@ func TestDistrobox(t *testing.T) {
 	}
 	at := func(files map[string]string) machine { return machine{files: files} }
 	try(t, []example{
-		{"Fedora 44's", "distrobox", says("distrobox: 1.8.2.5"), doctor.OK, "1.8.2.5", ""},
-		{"the Go one", "distrobox", says("distrobox: 2.0.0-rc.4"), doctor.OK, "2.0.0-rc.4", ""},
-		{"1.10 is later than 1.8", "distrobox", says("distrobox: 1.10.0"), doctor.OK, "1.10.0", ""},
-		{"bookworm's", "distrobox", says("distrobox: 1.4.2.1"), doctor.Warn, "1.4.2.1 works", "sudo apt install distrobox"},
-		{"too old", "distrobox", says("distrobox: 1.3.1"), doctor.Fail, "too old", "sudo apt install distrobox"},
-		{"talks nonsense", "distrobox", says("?"), doctor.Warn, "it said", "distrobox version"},
-		{"fails", "distrobox", says("exit 1"), doctor.Warn, "exit 1", "distrobox version"},
-		{"none, Debian", "distrobox", at(map[string]string{"etc/os-release": "ID=debian"}), doctor.Fail, "not installed", "sudo apt install distrobox"},
-		{"none, Fedora Workstation", "distrobox", at(map[string]string{"etc/os-release": "ID=fedora"}), doctor.Fail, "not installed", "sudo dnf install distrobox"},
-		{"none, Silverblue", "distrobox", at(map[string]string{"etc/os-release": "ID=fedora", "run/ostree-booted": ""}), doctor.Fail, "not installed", "brew install distrobox"},
-		{"none, unknown", "distrobox", at(nil), doctor.Fail, "not installed", "brew install distrobox"},
+		{"Fedora 44's", "distrobox.bin", says("distrobox: 1.8.2.5"), doctor.OK, "1.8.2.5", ""},
+		{"the Go one", "distrobox.bin", says("distrobox: 2.0.0-rc.4"), doctor.OK, "2.0.0-rc.4", ""},
+		{"1.10 is later than 1.8", "distrobox.bin", says("distrobox: 1.10.0"), doctor.OK, "1.10.0", ""},
+		{"bookworm's", "distrobox.bin", says("distrobox: 1.4.2.1"), doctor.Warn, "1.4.2.1 works", "sudo apt install distrobox"},
+		{"too old", "distrobox.bin", says("distrobox: 1.3.1"), doctor.Fail, "too old", "sudo apt install distrobox"},
+		{"talks nonsense", "distrobox.bin", says("?"), doctor.Warn, "it said", "distrobox version"},
+		{"fails", "distrobox.bin", says("exit 1"), doctor.Warn, "exit 1", "distrobox version"},
+		{"none, Debian", "distrobox.bin", at(map[string]string{"etc/os-release": "ID=debian"}), doctor.Fail, "not installed", "sudo apt install distrobox"},
+		{"none, Fedora Workstation", "distrobox.bin", at(map[string]string{"etc/os-release": "ID=fedora"}), doctor.Fail, "not installed", "sudo dnf install distrobox"},
+		{"none, Silverblue", "distrobox.bin", at(map[string]string{"etc/os-release": "ID=fedora", "run/ostree-booted": ""}), doctor.Fail, "not installed", "brew install distrobox"},
+		{"none, unknown", "distrobox.bin", at(nil), doctor.Fail, "not installed", "brew install distrobox"},
 	})
 }
 
 func TestShell(t *testing.T) {
 	with := func(shell string) machine { return machine{env: map[string]string{"SHELL": shell}} }
 	try(t, []example{
-		{"zsh", "shell", with("/usr/bin/zsh"), doctor.OK, "zsh", ""},
-		{"fish of brew", "shell", with("/home/linuxbrew/.linuxbrew/bin/fish"), doctor.OK, "fish", ""},
-		{"none", "shell", machine{}, doctor.OK, "bash", ""},
-		{"nushell", "shell", with("/usr/bin/nu"), doctor.Warn, "nu is not in", "SHELL=/bin/bash ocisi process"},
-		{"ends alike", "shell", with("/usr/bin/rbash"), doctor.Warn, "rbash is not in", "SHELL=/bin/bash ocisi process"},
+		{"zsh", "home.shell", with("/usr/bin/zsh"), doctor.OK, "zsh", ""},
+		{"fish of brew", "home.shell", with("/home/linuxbrew/.linuxbrew/bin/fish"), doctor.OK, "fish", ""},
+		{"none", "home.shell", machine{}, doctor.OK, "bash", ""},
+		{"nushell", "home.shell", with("/usr/bin/nu"), doctor.Warn, "nu is not in", "SHELL=/bin/bash ocisi process"},
+		{"ends alike", "home.shell", with("/usr/bin/rbash"), doctor.Warn, "rbash is not in", "SHELL=/bin/bash ocisi process"},
 	})
 }

@@ -21,23 +21,43 @@ type Status string
 // The outcomes.
 const (
 	OK   Status = "ok"
+	Info Status = "info" // worth knowing, and nothing is wrong
 	Warn Status = "warn" // it works, with a catch
 	Fail Status = "fail" // setup would fail
 	Skip Status = "skip" // it does not matter here
 )
 
+// Area is the part of the machine that a check looks at.
+type Area string
+
+// The areas, in the order of a person who looks for a fault: from the machine to
+// the engines to what runs on them.
+const (
+	Machine   Area = "machine"
+	Podman    Area = "podman"
+	Docker    Area = "docker"
+	Distrobox Area = "distrobox"
+	Ocisi     Area = "ocisi"
+	Home      Area = "home"
+)
+
+// Areas returns the areas in their order.
+func Areas() []Area { return []Area{Machine, Podman, Docker, Distrobox, Ocisi, Home} }
+
 // Result is what a check found.
 type Result struct {
 	ID     string   `json:"id"`
+	Area   Area     `json:"area"`
 	What   string   `json:"what"`
 	Status Status   `json:"status"`
-	Detail string   `json:"detail"`
-	Fix    []string `json:"fix,omitempty"` // commands to type, in this order
+	Detail string   `json:"message"` // a sentence without capital and full stop
+	Fix    []string `json:"fix"`     // commands to type, in this order; never nil
 }
 
-// Check is one thing to look at. Run leaves ID and What of its result empty.
+// Check is one thing to look at. Run leaves ID, Area and What of its result empty.
 type Check struct {
 	ID   string // dotted, from the general to the special: "docker.group"
+	Area Area
 	What string // a few words
 	Run  func(context.Context, Facts) Result
 }
@@ -47,11 +67,14 @@ type Facts struct {
 	Host   host.Host
 	Docker func(context.Context) Engine // asked once for all checks
 	Podman func(context.Context) Engine // the same
+	Config string                       // absolute path of the config, there or not
+	Homes  map[string]string            // of boxes that have one of their own, by box, as the config has them
 }
 
 // Engine is how a container engine was found.
 type Engine struct {
 	Wanted    bool   // an enabled image is built with it, or it is the default
+	Boxes     int    // that the config wants in it
 	Installed bool   // its program or its socket is there
 	Err       error  // why it does not answer
 	Version   string // what follows is known only when it answers
@@ -94,8 +117,8 @@ func run(ctx context.Context, facts Facts, check Check) Result {
 	case <-ctx.Done():
 		result = fail(context.Cause(ctx).Error())
 	}
-	result.ID, result.What = check.ID, check.What
-	return result
+	result.ID, result.Area, result.What = check.ID, check.Area, check.What
+	return result.tilde(facts.Host)
 }
 
 // once asks an engine at most once. No question is an engine that is not there.
@@ -124,6 +147,10 @@ func Failed(results []Result, strict bool) bool {
 }
 
 func ok(detail string) Result { return Result{Status: OK, Detail: detail} }
+
+func info(detail string, fix ...string) Result {
+	return Result{Status: Info, Detail: detail, Fix: fix}
+}
 
 func skip(detail string) Result { return Result{Status: Skip, Detail: detail} }
 

@@ -108,8 +108,8 @@ func TestFailed(t *testing.T) {
 }
 
 func TestResultAsJSON(t *testing.T) {
-	data, err := json.Marshal(doctor.Result{ID: "a.b", What: "w", Status: doctor.Warn, Detail: "d", Fix: []string{"f"}})
-	if want := `{"id":"a.b","what":"w","status":"warn","detail":"d","fix":["f"]}`; err != nil || string(data) != want {
+	data, err := json.Marshal(doctor.Result{ID: "a.b", Area: doctor.Home, What: "w", Status: doctor.Warn, Detail: "d", Fix: []string{"f"}})
+	if want := `{"id":"a.b","area":"home","what":"w","status":"warn","message":"d","fix":["f"]}`; err != nil || string(data) != want {
 		t.Errorf("got %s, %v", data, err)
 	}
 }

@@ -81,11 +81,16 @@ func (env Env) launcherDirs() launcher.Dirs {
 
 // look scans the host and asks the engines.
 func (x *exports) look(ctx context.Context) error {
-	s := x.session
-	stores, err := s.observe(ctx, x.graph, false)
-	if err != nil {
-		return err
+	stores, err := x.session.observe(ctx, x.graph, false)
+	if err == nil {
+		x.compare(stores)
 	}
+	return err
+}
+
+// compare scans the host for what the boxes of some stores should have there.
+func (x *exports) compare(stores plan.Stores) {
+	s := x.session
 	x.host = s.env.launcherHost()
 	x.host.Boxes = boxNames(stores)
 	x.wanted, x.bins = nil, nil
@@ -99,7 +104,6 @@ func (x *exports) look(ctx context.Context) error {
 		}
 	}
 	x.status = x.host.States(launcher.Scan(s.env.Files, x.dirs, x.bins), x.wanted)
-	return nil
 }
 
 // exportsOf returns a box with what it exports: as it was made, since it may have

@@ -53,11 +53,7 @@ func (o *setupOptions) run(cmd *cobra.Command) error {
 	if o.env.UID == 0 && !o.dryRun && !o.diff {
 		return errRoot
 	}
-	record, err := bootstrap.ReadRecord(o.recordPath())
-	if err != nil {
-		fmt.Fprintf(o.env.Stderr, "ocisi: warning: %v\n", err)
-	}
-	files, err := bootstrap.Compare(o.env.Defaults, o.env.ConfigDir, record)
+	files, err := o.compare()
 	if err != nil {
 		return err
 	}
@@ -79,6 +75,15 @@ func (o *setupOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	return o.apply(cmd.Context(), files, r)
+}
+
+// compare plans what is written.
+func (o *setupOptions) compare() (bootstrap.Plan, error) {
+	record, err := bootstrap.ReadRecord(o.recordPath())
+	if err != nil {
+		fmt.Fprintf(o.env.Stderr, "ocisi: warning: %v\n", err)
+	}
+	return bootstrap.Compare(o.env.Defaults, o.env.ConfigDir, record)
 }
 
 // rehearse shows the plan.
@@ -184,21 +189,19 @@ func (env Env) short(path string) string {
 // check shows what is wrong with the machine. What fails for certain ends
 // setup before anything is written, unless nothing is to be built.
 func (o *setupOptions) check(ctx context.Context, r *processRun) error {
-	wanted := map[hierarchy.Manager]bool{}
-	for _, m := range r.wanted.Managers() {
-		wanted[m] = true
-	}
-	var bad []doctor.Result
-	for _, res := range o.env.examine(ctx, wanted) {
-		if res.Status == doctor.Fail || res.Status == doctor.Warn {
-			bad = append(bad, res)
+	clinic := o.env.clinic(ctx, o.env.configPath(o.globals.file))
+	defer clinic.close()
+	clinic.graph = r.wanted
+	results := doctor.Run(ctx, clinic.facts(), setupChecks())
+	for i := range results {
+		if results[i].ID == "host.container" && results[i].Status == doctor.Fail {
+			results[i].Status = doctor.Warn // engines may answer in there all the same
 		}
 	}
+	bad := problems(results)
 	if len(bad) > 0 {
 		fmt.Fprintln(o.env.Stdout)
-		if err := o.env.showResults(bad); err != nil {
-			return err
-		}
+		o.env.showResults(bad)
 	}
 	if doctor.Failed(bad, false) && !o.noBuild && !o.dryRun {
 		return errors.New("this machine cannot build the images yet; nothing was written. Type what stands behind the $ above, then run 'ocisi setup' again")

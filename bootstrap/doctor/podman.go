@@ -1,0 +1,112 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// ownPodman is the one that comes with the system.
+const ownPodman = "/usr/bin/podman"
+
+// podmanBin knows of a trap: another podman, most likely Homebrew's that came
+// along with podman-compose, has settings and helpers of its own.
+func podmanBin(_ context.Context, f Facts) Result {
+	found := f.Host.Find("podman")
+	switch {
+	case len(found) == 0:
+		return skip("not in PATH")
+	case f.Host.Real(found[0]) == f.Host.Real(ownPodman):
+		return ok(found[0])
+	case !f.Host.Exists(ownPodman):
+		return info(found[0] + "; the system itself has none")
+	}
+	fix := `export PATH=/usr/bin:"$PATH"`
+	if strings.HasPrefix(found[0], linuxbrew+"/") {
+		fix = "brew unlink podman"
+	}
+	return warn(found[0]+" comes before "+ownPodman+" in PATH; it has settings and helpers of its own, and boxes of the one may fail with the other", fix)
+}
+
+func podmanEngine(ctx context.Context, f Facts) Result {
+	podman := f.Podman(ctx)
+	needed := podman.Wanted || !f.Docker(ctx).Installed
+	switch {
+	case !podman.Installed && !needed:
+		return skip("podman is not installed, and no image wants it")
+	case !podman.Installed:
+		return fail("podman is not installed", install(f.Host, "podman"))
+	case podman.Err != nil:
+		return fault(needed, podman.Err.Error(), "podman info")
+	}
+	if major, _ := numbers(podman.Version); major < 5 {
+		return info(describe(podman) + "; ocisi is made for 5 and later, and tried with 4.3")
+	}
+	return ok(describe(podman))
+}
+
+// wantedSubIDs is what useradd hands out, and what distrobox maps.
+const wantedSubIDs = 65536
+
+func podmanUserns(ctx context.Context, f Facts) Result {
+	podman := f.Podman(ctx)
+	if !podman.Installed || f.Host.User.UID == 0 {
+		return skip("podman is not used without root")
+	}
+	start, short := 0, []string{}
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		own, free := f.Host.SubIDs(file)
+		count := 0
+		for _, r := range own {
+			count += r.Count
+		}
+		start = max(start, free)
+		if count < wantedSubIDs {
+			short = append(short, fmt.Sprintf("%s grants %s %d ids", file, f.Host.User.Name, count))
+		}
+	}
+	if len(short) == 0 {
+		return ok(f.Host.User.Name + " has ranges in /etc/subuid and /etc/subgid")
+	}
+	block := fmt.Sprintf("%d-%d", start, start+wantedSubIDs-1)
+	return fault(podman.Wanted, fmt.Sprintf("%s; containers want %d", strings.Join(short, ", "), wantedSubIDs),
+		fmt.Sprintf("sudo usermod --add-subuids %s --add-subgids %s %s", block, block, f.Host.User.Name),
+		"podman system migrate")
+}
+
+// SocketFix switches podman's socket on, for the user alone.
+const SocketFix = "systemctl --user enable --now podman.socket"
+
+// podmanSocket is of no use to ocisi, which starts a service of its own, but to
+// whoever takes podman for docker.
+func podmanSocket(ctx context.Context, f Facts) Result {
+	if !f.Podman(ctx).Installed {
+		return skip("podman is not installed")
+	}
+	at := podmanSocketOf(f)
+	if f.Host.Socket(at) {
+		return ok("there is " + at)
+	}
+	for _, variable := range []string{"CONTAINER_HOST", "DOCKER_HOST"} {
+		if f.Host.Getenv(variable) == "unix://"+at {
+			return warn(variable+" names "+at+", which is not there: the user's podman.socket is off", SocketFix)
+		}
+	}
+	return info("off, and ocisi does without; what takes podman for docker, such as VS Code, wants it", SocketFix)
+}
+
+func podmanSocketOf(f Facts) string {
+	dir := f.Host.Getenv("XDG_RUNTIME_DIR")
+	if dir == "" {
+		dir = fmt.Sprintf("/run/user/%d", f.Host.User.UID)
+	}
+	return path.Join(dir, "podman/podman.sock")
+}
+
+// isPodmans reports whether an endpoint of docker's is a podman.
+func isPodmans(f Facts, endpoint string) bool {
+	at := strings.TrimPrefix(endpoint, "unix://")
+	return slices.Contains([]string{podmanSocketOf(f), "/run/podman/podman.sock", "/var/run/podman/podman.sock"}, at)
+}

@@ -1,0 +1,130 @@
+package host
+
+import (
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// Text returns the text of a file at an absolute path, "" when it cannot be read.
+func (h Host) Text(name string) string {
+	data, _ := fs.ReadFile(h.Root, relative(name))
+	return string(data)
+}
+
+// List returns the entries of a folder at an absolute path, sorted by name; none
+// when it cannot be read.
+func (h Host) List(name string) []fs.DirEntry {
+	entries, _ := fs.ReadDir(h.Root, relative(name))
+	return entries
+}
+
+// Find returns the programs of a name in PATH, the one that is started first.
+func (h Host) Find(name string) []string {
+	var found []string
+	for _, dir := range filepath.SplitList(h.Getenv("PATH")) {
+		at := path.Join(dir, name)
+		info, err := fs.Stat(h.Root, relative(at))
+		if path.IsAbs(at) && err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			found = append(found, at)
+		}
+	}
+	return found
+}
+
+// ConfigHome is the folder of the user's settings.
+func (h Host) ConfigHome() string {
+	if dir := h.Getenv("XDG_CONFIG_HOME"); path.IsAbs(dir) {
+		return dir
+	}
+	return path.Join(h.User.Home, ".config")
+}
+
+// mostLinks is how many symlinks are followed for one path, as the kernel has it.
+const mostLinks = 40
+
+// Real returns an absolute path with its symlinks resolved, as far as what it
+// leads to is there.
+func (h Host) Real(name string) string {
+	done, rest := "/", strings.Split(relative(name), "/")
+	for links := 0; len(rest) > 0 && links < mostLinks; {
+		next := path.Join(done, rest[0])
+		rest = rest[1:]
+		target, err := fs.ReadLink(h.Root, relative(next))
+		if err != nil || next == "/" {
+			done = next
+			continue
+		}
+		links++
+		if path.IsAbs(target) {
+			done = "/"
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return path.Join(done, path.Join(rest...))
+}
+
+// Owner returns who owns what is at an absolute path; false when that cannot be
+// told.
+func (h Host) Owner(name string) (uid int, ok bool) {
+	info, err := fs.Stat(h.Root, relative(name))
+	if err != nil {
+		return 0, false
+	}
+	return owner(info)
+}
+
+func owner(info fs.FileInfo) (uid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(stat.Uid), true
+}
+
+// OwnedByRoot returns the first file or folder below an absolute path that is
+// root's, at most so many levels down; "" when there is none.
+func (h Host) OwnedByRoot(folder string, levels int) string {
+	found := ""
+	base := relative(folder)
+	_ = fs.WalkDir(h.Root, base, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // what the user cannot read is not looked into
+		}
+		info, err := entry.Info()
+		if err == nil {
+			if uid, ok := owner(info); ok && uid == 0 {
+				found = "/" + name
+				return fs.SkipAll
+			}
+		}
+		if entry.IsDir() && strings.Count(strings.TrimPrefix(name, base), "/") >= levels {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return found
+}
+
+// OnBattery reports whether the machine runs on its battery: it has one, and
+// none of its plugs is live. See power_supply in the kernel's sysfs.
+func (h Host) OnBattery() bool {
+	const class = "/sys/class/power_supply"
+	battery, plug := false, false
+	for _, entry := range h.List(class) {
+		at := path.Join(class, entry.Name())
+		switch strings.TrimSpace(h.Text(path.Join(at, "type"))) {
+		case "Battery":
+			// A mouse has one, too, and says so.
+			battery = battery || strings.TrimSpace(h.Text(path.Join(at, "scope"))) != "Device"
+		case "Mains", "USB":
+			if strings.TrimSpace(h.Text(path.Join(at, "online"))) == "1" {
+				return false
+			}
+			plug = true
+		}
+	}
+	return battery && plug
+}

@@ -1,0 +1,87 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/klmcwhirter/ocisi/internal/process"
+)
+
+// Metered says what NetworkManager thinks of the network: known is false when it
+// does not say, or is not there. What it only guesses counts (NMMetered 3 and 4).
+func (h Host) Metered(ctx context.Context) (metered, known bool) {
+	out, err := h.output(ctx, "busctl", "get-property", "org.freedesktop.NetworkManager",
+		"/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "Metered")
+	if err != nil {
+		return false, false
+	}
+	switch strings.TrimSpace(out) {
+	case "u 1", "u 3":
+		return true, true
+	case "u 2", "u 4":
+		return false, true
+	}
+	return false, false
+}
+
+// SELinux returns its mode: Enforcing, Permissive, Disabled; "" without it.
+func (h Host) SELinux(ctx context.Context) string {
+	out, err := h.output(ctx, "getenforce")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(out)
+}
+
+// Mislabeled returns what matchpathcon says of a path whose label is not what
+// the policy wants, or "".
+func (h Host) Mislabeled(ctx context.Context, name string) string {
+	out, _ := h.output(ctx, "matchpathcon", "-V", name) // its status says the same as its text
+	if strings.Contains(out, "has context") {
+		return strings.TrimSpace(out)
+	}
+	return ""
+}
+
+// Account is the user's entry in the user database.
+type Account struct {
+	Home, Shell string
+}
+
+// Account looks the user up by getent, as Group does; false when it does not say.
+func (h Host) Account(ctx context.Context) (Account, bool) {
+	out, err := h.output(ctx, "getent", "passwd", strconv.Itoa(h.User.UID))
+	fields := strings.Split(out, ":")
+	if err != nil || len(fields) < 7 {
+		return Account{}, false
+	}
+	return Account{Home: fields[5], Shell: fields[6]}, true
+}
+
+// Units asks the user's systemd for properties of units, in the order of the
+// units. One that it does not know has LoadState "not-found".
+func (h Host) Units(ctx context.Context, properties string, units ...string) ([]map[string]string, error) {
+	out, err := h.output(ctx, "systemctl", append([]string{"--user", "show", "--property=" + properties}, units...)...)
+	if err != nil {
+		if failed, ok := errors.AsType[*process.Error](err); ok && failed.Stderr != "" {
+			err = errors.New(failed.Stderr)
+		}
+		return nil, fmt.Errorf("asking the user's systemd: %w", err)
+	}
+	var all []map[string]string
+	for block := range strings.SplitSeq(out, "\n\n") {
+		values := map[string]string{}
+		for line := range strings.Lines(block) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			values[key] = value
+		}
+		all = append(all, values)
+	}
+	if len(all) != len(units) {
+		return nil, fmt.Errorf("asking the user's systemd: %d answers for %d units", len(all), len(units))
+	}
+	return all, nil
+}
