@@ -122,8 +122,8 @@ func TestSubIDs(t *testing.T) {
 		return map[string]string{"etc/subuid": uid, "etc/subgid": gid}
 	}
 	try(t, []example{
-		{"ranges", "podman.userns", machine{podman: podman, files: both("dev:100000:65536", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
-		{"in two pieces", "podman.userns", machine{podman: podman, files: both("dev:1:30000\ndev:100000:40000", "dev:100000:65536")}, doctor.OK, "dev has ranges", ""},
+		{"ranges", "podman.userns", machine{podman: podman, files: both("dev:100000:65536", "dev:100000:65536")}, doctor.OK, "dev has ids", ""},
+		{"in two pieces", "podman.userns", machine{podman: podman, files: both("dev:1:30000\ndev:100000:40000", "dev:100000:65536")}, doctor.OK, "dev has ids", ""},
 		{
 			"none", "podman.userns", machine{podman: podman}, doctor.Fail, "/etc/subuid grants dev 0 ids, /etc/subgid grants dev 0 ids",
 			"sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 dev ; podman system migrate",
@@ -183,8 +183,8 @@ func TestDistrobox(t *testing.T) {
 func TestShell(t *testing.T) {
 	with := func(shell string) machine { return machine{env: map[string]string{"SHELL": shell}} }
 	try(t, []example{
-		{"zsh", "home.shell", with("/usr/bin/zsh"), doctor.OK, "zsh", ""},
-		{"fish of brew", "home.shell", with("/home/linuxbrew/.linuxbrew/bin/fish"), doctor.OK, "fish", ""},
+		{"zsh", "home.shell", with("/usr/bin/zsh"), doctor.OK, "zsh, is in", ""},
+		{"fish of brew", "home.shell", with("/home/linuxbrew/.linuxbrew/bin/fish"), doctor.OK, "fish, is in", ""},
 		{"none", "home.shell", machine{}, doctor.OK, "bash", ""},
 		{"nushell", "home.shell", with("/usr/bin/nu"), doctor.Warn, "nu is not in", "SHELL=/bin/bash ocisi process"},
 		{"ends alike", "home.shell", with("/usr/bin/rbash"), doctor.Warn, "rbash is not in", "SHELL=/bin/bash ocisi process"},

@@ -107,12 +107,12 @@ func distroboxSettings(_ context.Context, f Facts) Result {
 		notes = append(notes, "images are always pulled, which those made here cannot be")
 	}
 	if len(notes) > 0 {
-		return info(strings.Join(notes, "; ") + ". For ocisi's boxes that is overridden, for 'distrobox create' and 'assemble' it holds")
+		return info(strings.Join(notes, "; ") + "; for ocisi's boxes that is overridden, for 'distrobox create' and 'assemble' it holds")
 	}
 	if manager := cmp.Or(f.Host.Getenv("DBX_CONTAINER_MANAGER"), values["container_manager"]); manager != "" && manager != "autodetect" {
 		return ok("distrobox works with " + manager + "; nothing else is set")
 	}
-	return ok("nothing set that changes a box")
+	return ok("nothing is set that changes a box")
 }
 
 // distroboxUpgrades warns of what runs distrobox upgrade: a box of ours then gets
@@ -132,7 +132,7 @@ func distroboxUpgrades(_ context.Context, f Facts) Result {
 		return warn("uupd upgrades boxes in place, each with packages of its own; set modules.distrobox.disable to true in "+file, "sudoedit "+file)
 	}
 	if f.Host.Exists(linuxbrew + "/bin/bctl") {
-		return info("bctl's full update runs 'distrobox upgrade' on all boxes: those of ocisi's then carry packages of their own until 'ocisi recreate'")
+		return info("bctl's full update runs 'distrobox upgrade' on all boxes; those of ocisi's then carry packages of their own until 'ocisi recreate'")
 	}
 	if uupd {
 		return ok("uupd leaves boxes alone")

@@ -59,11 +59,11 @@ func dockerContext(ctx context.Context, f Facts) Result {
 	case env != "" && current != "" && current != "default":
 		return warn("DOCKER_HOST, "+env+", goes before docker's context "+current, "unset DOCKER_HOST")
 	case env != "":
-		return info("DOCKER_HOST: " + env)
+		return info("DOCKER_HOST is " + env)
 	case current != "" && current != "default":
-		return info("context " + current + where(docker))
+		return info("docker's context is " + current + where(docker))
 	}
-	return ok("the system's own" + where(docker))
+	return ok("docker is the system's own" + where(docker))
 }
 
 func where(docker Engine) string {
@@ -97,7 +97,7 @@ func dockerEngine(ctx context.Context, f Facts) Result {
 	case !docker.Installed:
 		return fail("docker is not installed, and an image wants it", usePodman)
 	case docker.Err == nil:
-		return ok(describe(docker))
+		return ok("docker " + describe(docker))
 	case !systemWide(docker):
 		return fault(docker.Wanted, docker.Err.Error(), otherDocker(f.Host, docker))
 	case errors.Is(docker.Err, fs.ErrPermission):

@@ -33,7 +33,7 @@ func TestDockerEngine(t *testing.T) {
 	}
 	const start = "sudo systemctl enable --now docker.socket"
 	try(t, []example{
-		{"answers", "docker.engine", machine{docker: answering()}, doctor.OK, "28.5.2, unix:///run/docker.sock", ""},
+		{"answers", "docker.engine", machine{docker: answering()}, doctor.OK, "docker 28.5.2, unix:///run/docker.sock", ""},
 		{"podman only", "docker.engine", machine{podman: doctor.Engine{Wanted: true, Installed: true}}, doctor.Skip, "no image wants it", ""},
 		{"wanted", "docker.engine", machine{docker: doctor.Engine{Wanted: true}}, doctor.Fail, "an image wants it", usePodman},
 		{"not started", "docker.engine", machine{docker: silent(true), files: daemon, programs: there}, doctor.Fail, "not started: connection refused", start},
@@ -80,12 +80,12 @@ func TestDockerContext(t *testing.T) {
 	wanted.Boxes = 1
 	try(t, []example{
 		{"none", "docker.context", machine{}, doctor.Skip, "not installed", ""},
-		{"its own", "docker.context", machine{docker: answering()}, doctor.OK, "the system's own, unix:///run/docker.sock", ""},
-		{"the default by name", "docker.context", machine{docker: answering(), env: env("DOCKER_CONTEXT", "default")}, doctor.OK, "the system's own", ""},
-		{"context", "docker.context", machine{docker: answering(), files: context}, doctor.Info, "context rootless, unix://", ""},
-		{"context by environment", "docker.context", machine{docker: answering(), files: context, env: env("DOCKER_CONTEXT", "far")}, doctor.Info, "context far", ""},
-		{"settings elsewhere", "docker.context", machine{docker: answering(), files: context, env: env("DOCKER_CONFIG", "/nowhere")}, doctor.OK, "the system's own", ""},
-		{"host", "docker.context", machine{docker: answering(), env: env("DOCKER_HOST", "tcp://build:2376")}, doctor.Info, "DOCKER_HOST: tcp://build:2376", ""},
+		{"its own", "docker.context", machine{docker: answering()}, doctor.OK, "docker is the system's own, unix:///run/docker.sock", ""},
+		{"the default by name", "docker.context", machine{docker: answering(), env: env("DOCKER_CONTEXT", "default")}, doctor.OK, "docker is the system's own", ""},
+		{"context", "docker.context", machine{docker: answering(), files: context}, doctor.Info, "docker's context is rootless, unix://", ""},
+		{"context by environment", "docker.context", machine{docker: answering(), files: context, env: env("DOCKER_CONTEXT", "far")}, doctor.Info, "docker's context is far", ""},
+		{"settings elsewhere", "docker.context", machine{docker: answering(), files: context, env: env("DOCKER_CONFIG", "/nowhere")}, doctor.OK, "docker is the system's own", ""},
+		{"host", "docker.context", machine{docker: answering(), env: env("DOCKER_HOST", "tcp://build:2376")}, doctor.Info, "DOCKER_HOST is tcp://build:2376", ""},
 		{"both", "docker.context", machine{docker: answering(), files: context, env: env("DOCKER_HOST", "tcp://build:2376")}, doctor.Warn, "goes before docker's context rootless", "unset DOCKER_HOST"},
 		{"podman's", "docker.context", machine{docker: emulated}, doctor.Warn, "is podman's", usePodman},
 		{"podman's, for boxes", "docker.context", machine{docker: wanted}, doctor.Fail, "is podman's", usePodman},

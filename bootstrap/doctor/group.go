@@ -58,7 +58,7 @@ func groupUser(ctx context.Context, f Facts) Result {
 	case !there:
 		return skip("there is no group docker")
 	case f.Host.Listed(ctx, group):
-		return ok(f.Host.User.Name + " is a member")
+		return ok(f.Host.User.Name + " is in group docker")
 	}
 	return lacking(f.Docker(ctx), f.Host.User.Name+" is not in group docker", joinGroup(ctx, f.Host, group)...)
 }
@@ -84,7 +84,7 @@ func groupSession(ctx context.Context, f Facts) Result {
 	case !there || !f.Host.Active(group) && !f.Host.Listed(ctx, group):
 		return skip("you are not a member")
 	case f.Host.Active(group):
-		return ok("this session is in it")
+		return ok("this session is in group docker")
 	}
 	return lacking(f.Docker(ctx), "you are in the group, but this session is older than that: log out and in, and if that does not help, reboot (newgrp docker does for one shell)",
 		"systemctl reboot")
@@ -103,7 +103,7 @@ func groupTimers(ctx context.Context, f Facts) Result {
 	case err != nil:
 		return skip(err.Error())
 	case slices.Contains(gids, group.GID):
-		return ok("background jobs are in it")
+		return ok("background jobs are in group docker")
 	}
 	return warn("your shell has it, background jobs do not: the user's systemd is older than the membership, and ends with a reboot",
 		"systemctl reboot")

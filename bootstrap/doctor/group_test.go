@@ -60,14 +60,14 @@ func TestDockerGroup(t *testing.T) {
 		{"outsider", "docker.group", on["outsider"], doctor.OK, "994", ""},
 		{"outsider", "docker.group.user", on["outsider"], doctor.Fail, "dev is not in", join},
 
-		{"newcomer", "docker.group.user", on["newcomer"], doctor.OK, "dev is a member", ""},
+		{"newcomer", "docker.group.user", on["newcomer"], doctor.OK, "dev is in group docker", ""},
 		{"newcomer", "docker.group.session", on["newcomer"], doctor.Fail, "log out and in", "systemctl reboot"},
 		{"newcomer", "docker.group.timers", on["newcomer"], doctor.Skip, "either", ""},
 
-		{"logged in", "docker.group.session", on["logged in"], doctor.OK, "this session", ""},
+		{"logged in", "docker.group.session", on["logged in"], doctor.OK, "this session is in", ""},
 		{"logged in", "docker.group.timers", on["logged in"], doctor.Warn, "background jobs do not", "systemctl reboot"},
 
-		{"rebooted", "docker.group.timers", on["rebooted"], doctor.OK, "background jobs are in it", ""},
+		{"rebooted", "docker.group.timers", on["rebooted"], doctor.OK, "background jobs are in", ""},
 		{"no systemd", "docker.group.timers", on["no systemd"], doctor.Skip, "user@1001.service", ""},
 	})
 }

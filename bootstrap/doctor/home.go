@@ -26,9 +26,9 @@ func homePath(ctx context.Context, f Facts) Result {
 		}
 	}
 	if own != "" && own != home {
-		return ok("HOME is " + own + ", which is " + home + "; boxes know both names")
+		return ok("the home is " + own + " and " + home + ", boxes know both names")
 	}
-	return ok("one name: " + home)
+	return ok("the home has one name, " + home)
 }
 
 // shell matters because distrobox does not start a box that lacks the shell of
@@ -37,9 +37,9 @@ func shell(_ context.Context, f Facts) Result {
 	full := f.Host.Getenv("SHELL")
 	switch name := path.Base(full); {
 	case full == "":
-		return ok("SHELL is not set; boxes use bash")
+		return ok("SHELL is not set, boxes use bash")
 	case slices.Contains([]string{"bash", "zsh", "fish", "sh"}, name):
-		return ok(name + ", which the default images have")
+		return ok("your shell, " + name + ", is in the default images")
 	default:
 		return warn(name+" is not in the default images: add its package to Containerfile.fedora-dev-base and Containerfile.debian, or take bash in the boxes",
 			"SHELL=/bin/bash ocisi process")
@@ -70,9 +70,9 @@ func vscodeLinks(_ context.Context, f Facts) Result {
 	}
 	dangling := DanglingLinks(f)
 	if len(dangling) == 0 {
-		return ok("all lead somewhere")
+		return ok("links of VS Code's server lead somewhere")
 	}
-	return warn(fmt.Sprintf("%d of the links in %s lead nowhere, and VS Code's server does not start by them", len(dangling), bin), "find "+bin+" -xtype l -delete")
+	return warn(fmt.Sprintf("links in %s that lead nowhere, by which VS Code's server does not start: %d", bin, len(dangling)), "find "+bin+" -xtype l -delete")
 }
 
 // vscodeDepth is as deep as root's files are looked for: what a container began
@@ -90,7 +90,7 @@ func vscodeOwner(_ context.Context, f Facts) Result {
 	if at := f.Host.OwnedByRoot(server, vscodeDepth); at != "" {
 		return warn(at+" is root's: a container that ran as root has written it, and VS Code's server cannot", `sudo chown -R "$USER": `+server)
 	}
-	return ok("all yours")
+	return ok("VS Code's server is yours")
 }
 
 // dockerPath is a line of VS Code's settings, which are JSON with comments.

@@ -19,7 +19,7 @@ func TestHomePath(t *testing.T) {
 	silent := bluefin("/var/home/dev", "", nil)
 	silent.programs = nil
 	try(t, []example{
-		{"one name", "home.path", bluefin("/var/home/dev", "/var/home/dev", nil), doctor.OK, "one name: ~", ""},
+		{"one name", "home.path", bluefin("/var/home/dev", "/var/home/dev", nil), doctor.OK, "the home has one name, ~", ""},
 		{"two names", "home.path", bluefin("/home/dev", "/home/dev", nil), doctor.OK, "boxes know both names", ""},
 		{"nobody says", "home.path", silent, doctor.OK, "one name", ""},
 		{"another home", "home.path", bluefin("/var/home/dev", "/home/elsewhere", nil), doctor.Warn, "the user database has /home/elsewhere", "getent passwd dev"},
@@ -37,7 +37,7 @@ func TestVSCodeLinks(t *testing.T) {
 	try(t, []example{
 		{"no VS Code", "vscode.links", machine{}, doctor.Skip, "there is no ~/.vscode-server/bin", ""},
 		{"good", "vscode.links", machine{files: map[string]string{bin + "bb/server": "", bin + "cc": "-> bb"}}, doctor.OK, "lead somewhere", ""},
-		{"dangling", "vscode.links", m, doctor.Warn, "2 of the links in ~/.vscode-server/bin", "find ~/.vscode-server/bin -xtype l -delete"},
+		{"dangling", "vscode.links", m, doctor.Warn, "links in ~/.vscode-server/bin that lead nowhere, by which VS Code's server does not start: 2", "find ~/.vscode-server/bin -xtype l -delete"},
 	})
 	if got, want := doctor.DanglingLinks(m.facts()), []string{"/" + bin + "aa", "/" + bin + "dd"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -54,9 +54,9 @@ func TestVSCodeOwner(t *testing.T) {
 	try(t, []example{
 		{"no VS Code", "vscode.owner", machine{}, doctor.Skip, "there is no", ""},
 		{"root", "vscode.owner", root, doctor.Skip, "root", ""},
-		{"yours", "vscode.owner", files("c", ""), doctor.OK, "all yours", ""},
+		{"yours", "vscode.owner", files("c", ""), doctor.OK, "is yours", ""},
 		{"root's", "vscode.owner", files("data/Machine/x", "root's"), doctor.Warn, "~/.vscode-server/data/Machine/x is root's", `sudo chown -R "$USER": ~/.vscode-server`},
-		{"too deep to be looked at", "vscode.owner", files("1/2/3/4/5", "root's"), doctor.OK, "all yours", ""},
+		{"too deep to be looked at", "vscode.owner", files("1/2/3/4/5", "root's"), doctor.OK, "is yours", ""},
 	})
 }
 

@@ -29,7 +29,7 @@ func system(_ context.Context, f Facts) Result {
 	name := release.Name
 	switch {
 	case name == "" && kind == host.Unknown:
-		return info("not known: there is no os-release; ocisi does without")
+		return info("an unknown system; there is no os-release, and ocisi does without")
 	case name == "":
 		name = string(kind)
 	case kind != host.Unknown && !strings.HasPrefix(name, string(kind)):
@@ -38,7 +38,7 @@ func system(_ context.Context, f Facts) Result {
 	if slices.Contains([]host.Kind{host.Bluefin, host.BluefinLTS}, kind) {
 		return ok(name)
 	}
-	return info(name + ", not Bluefin; all of ocisi works there, too")
+	return info(name + "; not Bluefin, and all of ocisi works there, too")
 }
 
 // image says what the image says of itself. The tag that the host follows, only
@@ -81,17 +81,17 @@ func devMode(ctx context.Context, f Facts) Result {
 	}
 	for _, mark := range []string{path.Join(f.Host.ConfigHome(), "bluefin/devmode"), "/etc/ublue-os/devmode"} {
 		if f.Host.Exists(mark) {
-			return ok("switched on: there is " + mark + traces(ctx, f.Host))
+			return ok("developer mode is on: there is " + mark + traces(ctx, f.Host))
 		}
 	}
 	docker := f.Docker(ctx)
 	switch left := traces(ctx, f.Host); {
 	case docker.Wanted && !docker.Installed:
-		return warn("off, and an image wants docker, which this system comes without"+left, devModeFix(ctx, f.Host)...)
+		return warn("developer mode is off, and an image wants docker, which this system comes without"+left, devModeFix(ctx, f.Host)...)
 	case left != "":
-		return info("there is no mark of it" + left)
+		return info("developer mode has left no mark" + left)
 	}
-	return info("off, and not needed: podman and distrobox come with the image")
+	return info("developer mode is off; podman and distrobox come with the image")
 }
 
 // traces tells of what developer mode brings, whoever brought it.
@@ -141,7 +141,7 @@ func wheel(ctx context.Context, f Facts) Result {
 			return ok("you are in group " + name)
 		}
 	}
-	return info("you are in neither wheel nor sudo: what begins with sudo, somebody else has to type")
+	return info("you are in neither wheel nor sudo; what begins with sudo, somebody else has to type")
 }
 
 func seLinux(ctx context.Context, f Facts) Result {
@@ -149,7 +149,7 @@ func seLinux(ctx context.Context, f Facts) Result {
 	if mode == "" || mode == "Disabled" {
 		return skip("not in use")
 	}
-	mode = strings.ToLower(mode)
+	mode = "SELinux is " + strings.ToLower(mode)
 	store := path.Join(f.Host.User.Home, ".local/share/containers")
 	if !f.Host.Exists(store) {
 		return ok(mode)
@@ -159,31 +159,31 @@ func seLinux(ctx context.Context, f Facts) Result {
 			return warn(mode+", and containers may be kept from their files: "+wrong, "restorecon -R -v "+store)
 		}
 	}
-	return ok(mode + ", and the labels of podman's store are right")
+	return ok(mode + ", the labels of podman's store are right")
 }
 
 // metered matters to runs that nobody watches only.
 func metered(ctx context.Context, f Facts) Result {
 	isMetered, known := f.Host.Metered(ctx)
 	battery := f.Host.OnBattery()
-	network := "whether the network is metered is not known"
+	network := "nobody says whether the network is metered"
 	switch {
 	case isMetered:
 		network = "the network is metered"
 	case known:
-		network = "not metered"
+		network = "the network is not metered"
 	}
 	switch {
 	case isMetered && battery:
-		return info("on battery, and " + network + ": a timer waits until neither is so")
+		return info("on battery, and " + network + "; a timer waits until neither is so")
 	case isMetered:
-		return info(network + ": a timer waits until it is not")
+		return info(network + "; a timer waits until it is not")
 	case battery:
-		return info("on battery: a timer waits for the plug; " + network)
+		return info("on battery; a timer waits for the plug; " + network)
 	case !known:
-		return ok("plugged in; " + network)
+		return ok("on mains power; " + network)
 	}
-	return ok("plugged in, " + network)
+	return ok("on mains power, " + network)
 }
 
 const (
@@ -207,6 +207,12 @@ func storageFree(ctx context.Context, f Facts) Result {
 	worst, details := all[0], []string{}
 	for _, r := range all {
 		details = append(details, r.Detail)
+		if i := len(details) - 1; i > 0 { // most have one file system
+			amount, at, _ := strings.Cut(r.Detail, " at ")
+			if strings.HasPrefix(details[i-1], amount+" at ") {
+				details = append(details[:i-1], details[i-1]+" and "+at)
+			}
+		}
 		if grave(r.Status) > grave(worst.Status) {
 			worst = r
 		}

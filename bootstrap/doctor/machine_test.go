@@ -45,16 +45,16 @@ func TestSystem(t *testing.T) {
 		{"bluefin", "host.system", machine{files: both(release("bluefin", "fedora", "Bluefin (Version: 44)"), imaged("bluefin"))}, doctor.OK, "Bluefin (Version: 44)", ""},
 		{"dx without os-release", "host.system", machine{files: imaged("bluefin-dx")}, doctor.OK, "Bluefin", ""},
 		{"LTS", "host.system", machine{files: both(release("centos", "rhel fedora", "Bluefin LTS 10"), imaged("bluefin-lts"))}, doctor.OK, "Bluefin LTS 10", ""},
-		{"Aurora", "host.system", machine{files: both(release("aurora", "fedora", "Aurora 44"), imaged("aurora-dx"))}, doctor.Info, "Aurora 44, not Bluefin", ""},
-		{"Bazzite", "host.system", machine{files: both(release("bazzite", "fedora", "Bazzite 44"), imaged("bazzite-dx-gnome"))}, doctor.Info, "Bazzite 44, not Bluefin", ""},
+		{"Aurora", "host.system", machine{files: both(release("aurora", "fedora", "Aurora 44"), imaged("aurora-dx"))}, doctor.Info, "Aurora 44; not Bluefin", ""},
+		{"Bazzite", "host.system", machine{files: both(release("bazzite", "fedora", "Bazzite 44"), imaged("bazzite-dx-gnome"))}, doctor.Info, "Bazzite 44; not Bluefin", ""},
 		{"another image", "host.system", machine{files: both(release("fedora", "", "Fedora Linux 44"), imaged("mine"))}, doctor.Info, "Fedora Linux 44 (Universal Blue)", ""},
-		{"Silverblue", "host.system", machine{files: both(release("fedora", "", "Fedora Linux 44 (Silverblue)"), ostree)}, doctor.Info, "Fedora Linux 44 (Silverblue) (Fedora Atomic), not", ""},
-		{"Workstation", "host.system", machine{files: release("fedora", "", "Fedora Linux 44 (Workstation)")}, doctor.Info, "Fedora Linux 44 (Workstation), not", ""},
-		{"Debian", "host.system", machine{files: release("debian", "", "Debian GNU/Linux 13")}, doctor.Info, "Debian GNU/Linux 13, not", ""},
-		{"Ubuntu", "host.system", machine{files: release("ubuntu", "debian", "Ubuntu 26.04")}, doctor.Info, "Ubuntu 26.04, not", ""},
-		{"Mint", "host.system", machine{files: release("linuxmint", "ubuntu debian", "Linux Mint 23")}, doctor.Info, "Linux Mint 23 (Ubuntu), not", ""},
-		{"Arch", "host.system", machine{files: release("arch", "", "Arch Linux")}, doctor.Info, "Arch Linux, not Bluefin", ""},
-		{"nothing known", "host.system", machine{}, doctor.Info, "not known", ""},
+		{"Silverblue", "host.system", machine{files: both(release("fedora", "", "Fedora Linux 44 (Silverblue)"), ostree)}, doctor.Info, "Fedora Linux 44 (Silverblue) (Fedora Atomic); not", ""},
+		{"Workstation", "host.system", machine{files: release("fedora", "", "Fedora Linux 44 (Workstation)")}, doctor.Info, "Fedora Linux 44 (Workstation); not", ""},
+		{"Debian", "host.system", machine{files: release("debian", "", "Debian GNU/Linux 13")}, doctor.Info, "Debian GNU/Linux 13; not", ""},
+		{"Ubuntu", "host.system", machine{files: release("ubuntu", "debian", "Ubuntu 26.04")}, doctor.Info, "Ubuntu 26.04; not", ""},
+		{"Mint", "host.system", machine{files: release("linuxmint", "ubuntu debian", "Linux Mint 23")}, doctor.Info, "Linux Mint 23 (Ubuntu); not", ""},
+		{"Arch", "host.system", machine{files: release("arch", "", "Arch Linux")}, doctor.Info, "Arch Linux; not Bluefin", ""},
+		{"nothing known", "host.system", machine{}, doctor.Info, "an unknown system", ""},
 	})
 }
 
@@ -92,10 +92,10 @@ func TestDevMode(t *testing.T) {
 			"marked, with what it brings", "host.devmode", in(machine{files: imaged("bluefin", "etc/ublue-os/devmode", "home/linuxbrew/.linuxbrew/bin/devcontainer")}, "libvirt"),
 			doctor.OK, "devmode; you are in libvirt; there is /home/linuxbrew/.linuxbrew/bin/devcontainer", "",
 		},
-		{"groups without a mark", "host.devmode", in(machine{files: imaged("bluefin")}, "dialout"), doctor.Info, "no mark of it; you are in dialout", ""},
-		{"tools without a mark", "host.devmode", machine{files: imaged("bluefin", "usr/bin/code")}, doctor.Info, "no mark of it; there is /usr/bin/code", ""},
-		{"off, podman only", "host.devmode", machine{files: imaged("bluefin")}, doctor.Info, "not needed", ""},
-		{"off, docker came otherwise", "host.devmode", machine{files: imaged("bluefin"), docker: doctor.Engine{Wanted: true, Installed: true}}, doctor.Info, "not needed", ""},
+		{"groups without a mark", "host.devmode", in(machine{files: imaged("bluefin")}, "dialout"), doctor.Info, "no mark; you are in dialout", ""},
+		{"tools without a mark", "host.devmode", machine{files: imaged("bluefin", "usr/bin/code")}, doctor.Info, "no mark; there is /usr/bin/code", ""},
+		{"off, podman only", "host.devmode", machine{files: imaged("bluefin")}, doctor.Info, "developer mode is off", ""},
+		{"off, docker came otherwise", "host.devmode", machine{files: imaged("bluefin"), docker: doctor.Engine{Wanted: true, Installed: true}}, doctor.Info, "developer mode is off", ""},
 		{
 			"off, docker wanted", "host.devmode",
 			machine{files: imaged("bluefin"), docker: wanted, programs: map[string]string{"ujust --summary": "update toggle-devmode devmode"}},
@@ -138,8 +138,8 @@ func TestSELinux(t *testing.T) {
 	try(t, []example{
 		{"Debian", "selinux", machine{files: there}, doctor.Skip, "not in use", ""},
 		{"off", "selinux", machine{files: there, programs: says("Disabled")}, doctor.Skip, "not in use", ""},
-		{"no store", "selinux", machine{programs: says("Enforcing")}, doctor.OK, "enforcing", ""},
-		{"right", "selinux", machine{files: there, programs: says("Permissive", store, store+" verified.")}, doctor.OK, "permissive, and the labels of podman's store are right", ""},
+		{"no store", "selinux", machine{programs: says("Enforcing")}, doctor.OK, "SELinux is enforcing", ""},
+		{"right", "selinux", machine{files: there, programs: says("Permissive", store, store+" verified.")}, doctor.OK, "permissive, the labels of podman's store are right", ""},
 		{"wrong", "selinux", machine{files: there, programs: says("Enforcing", store, store+wrong)}, doctor.Warn, "~/.local/share/containers has context", "restorecon -R -v ~/.local/share/containers"},
 		{
 			"wrong below", "selinux", machine{files: there, programs: says("Enforcing", store, store+" verified.", store+"/storage/overlay", store+"/storage/overlay"+wrong)},
@@ -155,20 +155,20 @@ func TestMetered(t *testing.T) {
 	plugged := both(battery, map[string]string{"sys/class/power_supply/AC/online": "1\n"})
 	mouse := map[string]string{"sys/class/power_supply/m/type": "Battery\n", "sys/class/power_supply/m/scope": "Device\n", "sys/class/power_supply/u/type": "USB\n", "sys/class/power_supply/u/online": "0\n"}
 	try(t, []example{
-		{"desktop", "net.metered", machine{programs: network("u 2\n")}, doctor.OK, "plugged in, not metered", ""},
-		{"a guess", "net.metered", machine{programs: network("u 4\n"), files: plugged}, doctor.OK, "plugged in, not metered", ""},
-		{"desktop with a mouse", "net.metered", machine{programs: network("u 2"), files: mouse}, doctor.OK, "plugged in", ""},
-		{"nobody says", "net.metered", machine{}, doctor.OK, "whether the network is metered is not known", ""},
-		{"NetworkManager does not know", "net.metered", machine{programs: network("u 0")}, doctor.OK, "is not known", ""},
-		{"metered", "net.metered", machine{programs: network("u 1")}, doctor.Info, "the network is metered: a timer waits", ""},
+		{"desktop", "net.metered", machine{programs: network("u 2\n")}, doctor.OK, "on mains power, the network is not metered", ""},
+		{"a guess", "net.metered", machine{programs: network("u 4\n"), files: plugged}, doctor.OK, "on mains power, the network is not metered", ""},
+		{"desktop with a mouse", "net.metered", machine{programs: network("u 2"), files: mouse}, doctor.OK, "on mains power", ""},
+		{"nobody says", "net.metered", machine{}, doctor.OK, "nobody says whether", ""},
+		{"NetworkManager does not know", "net.metered", machine{programs: network("u 0")}, doctor.OK, "nobody says", ""},
+		{"metered", "net.metered", machine{programs: network("u 1")}, doctor.Info, "the network is metered; a timer waits", ""},
 		{"metered by a guess, on battery", "net.metered", machine{programs: network("u 3"), files: battery}, doctor.Info, "on battery, and the network is metered", ""},
-		{"on battery", "net.metered", machine{programs: network("u 2"), files: battery}, doctor.Info, "on battery: a timer waits for the plug; not metered", ""},
+		{"on battery", "net.metered", machine{programs: network("u 2"), files: battery}, doctor.Info, "on battery; a timer waits for the plug; the network is not metered", ""},
 	})
 }
 
 func TestStorageOfBoth(t *testing.T) {
 	m := machine{free: 3 * gib, podman: doctor.Engine{Installed: true, Root: "/p"}, docker: doctor.Engine{Installed: true, Root: "/d"}}
-	try(t, []example{{"both", "storage.free", m, doctor.Warn, "at /p; 3.0 GiB free of 100.0 at /d", "ocisi clean"}})
+	try(t, []example{{"both", "storage.free", m, doctor.Warn, "3.0 GiB free of 100.0 at /p and /d", "ocisi clean"}})
 	m.free, m.docker.Wanted = 1*gib, true
-	try(t, []example{{"the worse one decides", "storage.free", m, doctor.Fail, "at /p; 1.0", "ocisi clean"}})
+	try(t, []example{{"the worse one decides", "storage.free", m, doctor.Fail, "1.0 GiB free of 100.0 at /p and /d", "ocisi clean"}})
 }

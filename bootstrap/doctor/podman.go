@@ -17,7 +17,7 @@ func podmanBin(_ context.Context, f Facts) Result {
 	found := f.Host.Find("podman")
 	switch {
 	case len(found) == 0:
-		return skip("not in PATH")
+		return skip("podman is not in PATH")
 	case f.Host.Real(found[0]) == f.Host.Real(ownPodman):
 		return ok(found[0])
 	case !f.Host.Exists(ownPodman):
@@ -42,9 +42,9 @@ func podmanEngine(ctx context.Context, f Facts) Result {
 		return fault(needed, podman.Err.Error(), "podman info")
 	}
 	if major, _ := numbers(podman.Version); major < 5 {
-		return info(describe(podman) + "; ocisi is made for 5 and later, and tried with 4.3")
+		return info("podman " + describe(podman) + "; ocisi is made for 5 and later, and tried with 4.3")
 	}
-	return ok(describe(podman))
+	return ok("podman " + describe(podman))
 }
 
 // wantedSubIDs is what useradd hands out, and what distrobox maps.
@@ -68,7 +68,7 @@ func podmanUserns(ctx context.Context, f Facts) Result {
 		}
 	}
 	if len(short) == 0 {
-		return ok(f.Host.User.Name + " has ranges in /etc/subuid and /etc/subgid")
+		return ok(f.Host.User.Name + " has ids for containers")
 	}
 	block := fmt.Sprintf("%d-%d", start, start+wantedSubIDs-1)
 	return fault(podman.Wanted, fmt.Sprintf("%s; containers want %d", strings.Join(short, ", "), wantedSubIDs),
@@ -87,14 +87,14 @@ func podmanSocket(ctx context.Context, f Facts) Result {
 	}
 	at := podmanSocketOf(f)
 	if f.Host.Socket(at) {
-		return ok("there is " + at)
+		return ok("podman.socket is on")
 	}
 	for _, variable := range []string{"CONTAINER_HOST", "DOCKER_HOST"} {
 		if f.Host.Getenv(variable) == "unix://"+at {
 			return warn(variable+" names "+at+", which is not there: the user's podman.socket is off", SocketFix)
 		}
 	}
-	return info("off, and ocisi does without; what takes podman for docker, such as VS Code, wants it", SocketFix)
+	return info("podman.socket is off; ocisi does without, what takes podman for docker may want it", SocketFix)
 }
 
 func podmanSocketOf(f Facts) string {

@@ -10,7 +10,7 @@ func TestPodmanEngine(t *testing.T) {
 	rootless := doctor.Engine{Wanted: true, Installed: true, Version: "5.8.6", Rootless: true, Endpoint: "unix:///run/user/1001/podman/podman.sock"}
 	debian := map[string]string{"etc/os-release": "ID=debian"}
 	try(t, []example{
-		{"answers", "podman.engine", machine{podman: rootless}, doctor.OK, "5.8.6, rootless, unix:///run/user/1001/podman/podman.sock", ""},
+		{"answers", "podman.engine", machine{podman: rootless}, doctor.OK, "podman 5.8.6, rootless, unix:///run/user/1001/podman/podman.sock", ""},
 		{"old", "podman.engine", machine{podman: doctor.Engine{Installed: true, Version: "4.3.1"}}, doctor.Info, "4.3.1; ocisi is made for 5", ""},
 		{"docker only", "podman.engine", machine{docker: answering()}, doctor.Skip, "not installed", ""},
 		{"wanted", "podman.engine", machine{docker: answering(), podman: doctor.Engine{Wanted: true}, files: debian}, doctor.Fail, "not installed", "sudo apt install podman"},
@@ -59,8 +59,8 @@ func TestPodmanSocket(t *testing.T) {
 	const enable = "systemctl --user enable --now podman.socket"
 	try(t, []example{
 		{"no podman", "podman.socket", machine{}, doctor.Skip, "not installed", ""},
-		{"on", "podman.socket", at("run/user/1001/podman/podman.sock", nil), doctor.OK, "/run/user/1001/podman/podman.sock", ""},
-		{"on, elsewhere", "podman.socket", at("r/podman/podman.sock", map[string]string{"XDG_RUNTIME_DIR": "/r"}), doctor.OK, "/r/podman", ""},
+		{"on", "podman.socket", at("run/user/1001/podman/podman.sock", nil), doctor.OK, "podman.socket is on", ""},
+		{"on, elsewhere", "podman.socket", at("r/podman/podman.sock", map[string]string{"XDG_RUNTIME_DIR": "/r"}), doctor.OK, "podman.socket is on", ""},
 		{"off", "podman.socket", machine{podman: podman}, doctor.Info, "ocisi does without", enable},
 		{"off, and wanted", "podman.socket", machine{podman: podman, env: map[string]string{"DOCKER_HOST": "unix:///run/user/1001/podman/podman.sock"}}, doctor.Warn, "DOCKER_HOST names", enable},
 		{"off, and ocisi is told to use it", "podman.socket", machine{podman: podman, env: map[string]string{"CONTAINER_HOST": "unix:///run/user/1001/podman/podman.sock"}}, doctor.Warn, "CONTAINER_HOST names", enable},

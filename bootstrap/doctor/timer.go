@@ -25,33 +25,33 @@ var execStart = regexp.MustCompile(`(?m)^ExecStart=[-@:+!]*"?([^"\s]+)"?`)
 func timer(ctx context.Context, f Facts) Result {
 	file := unitFile(f.Host, serviceUnit)
 	if file == "" || unitFile(f.Host, timerUnit) == "" {
-		return info("there is none: boxes are brought up to date when you say so", timerOn)
+		return info("no timer recreates boxes; you do", timerOn)
 	}
 	if program := execStart.FindStringSubmatch(f.Host.Text(file)); program != nil {
 		at := strings.ReplaceAll(program[1], "%h", f.Host.User.Home)
 		if path.IsAbs(at) && !f.Host.Exists(at) {
-			return warn("it starts "+at+", which is gone", timerOn)
+			return warn("the timer starts "+at+", which is gone", timerOn)
 		}
 	}
 	units, err := f.Host.Units(ctx, "LoadState,UnitFileState,ActiveState,Result,NextElapseUSecRealtime", timerUnit, serviceUnit)
 	if err != nil {
-		return info("it is installed; " + err.Error())
+		return info("the timer is installed; " + err.Error())
 	}
 	clock, service := units[0], units[1]
 	switch {
 	case clock["LoadState"] == "not-found":
-		return warn("it is installed, and the user's systemd has not read it", "systemctl --user daemon-reload", timerOn)
+		return warn("the timer is installed, and the user's systemd has not read it", "systemctl --user daemon-reload", timerOn)
 	case !slices.Contains([]string{"enabled", "enabled-runtime"}, clock["UnitFileState"]):
-		return info("installed, and not switched on", timerOn)
+		return info("the timer is installed, and not switched on", timerOn)
 	case clock["ActiveState"] != "active":
-		return warn("switched on, and not running: it is "+clock["ActiveState"], "systemctl --user start "+timerUnit)
+		return warn("the timer is switched on, and does not run: it is "+clock["ActiveState"], "systemctl --user start "+timerUnit)
 	case service["Result"] != "" && service["Result"] != "success":
-		return warn("its last run failed: "+service["Result"], "journalctl --user --unit "+serviceUnit+" --lines 50")
+		return warn("the timer's last run failed: "+service["Result"], "journalctl --user --unit "+serviceUnit+" --lines 50")
 	}
 	if next := clock["NextElapseUSecRealtime"]; next != "" {
-		return ok("next run " + next)
+		return ok("the timer runs next " + next)
 	}
-	return ok("on")
+	return ok("the timer is on")
 }
 
 // unitFile returns the file of a unit of the user's, or "".
@@ -73,7 +73,7 @@ func ujustRecipes(ctx context.Context, f Facts) Result {
 	case slices.Contains(recipes, "ocisi-setup"):
 		return ok("ujust knows ocisi-setup")
 	}
-	return info("ujust does not know ocisi-setup, which only the image can teach it; 'ocisi setup' is the same")
+	return info("ujust does not know ocisi-setup; 'ocisi setup' is the same")
 }
 
 // brew belongs to one user, the first; the others can run what is installed.
@@ -86,5 +86,5 @@ func brew(_ context.Context, f Facts) Result {
 	if !known || uid == f.Host.User.UID {
 		return ok("Homebrew is yours")
 	}
-	return info("Homebrew is another user's: you can run what is installed there, and not install or upgrade it")
+	return info("Homebrew is another user's; you can run what is installed there, and not install or upgrade it")
 }

@@ -41,21 +41,21 @@ func TestTimer(t *testing.T) {
 	asleep.programs = nil
 	const enable = "ocisi timer enable"
 	try(t, []example{
-		{"none", "timer", machine{}, doctor.Info, "there is none", enable},
-		{"half of it", "timer", half, doctor.Info, "there is none", enable},
-		{"on", "timer", timers("/usr/bin/ocisi", on+fine), doctor.OK, "next run Mon 2026-11-30 00:12:00 UTC", ""},
-		{"baked into the image", "timer", baked, doctor.OK, "next run", ""},
-		{"below the home", "timer", timers("%h/bin/ocisi", on+fine), doctor.OK, "next run", ""},
-		{"by env", "timer", timers("-/usr/bin/ocisi", on+fine), doctor.OK, "next run", ""},
+		{"none", "timer", machine{}, doctor.Info, "no timer recreates boxes", enable},
+		{"half of it", "timer", half, doctor.Info, "no timer recreates boxes", enable},
+		{"on", "timer", timers("/usr/bin/ocisi", on+fine), doctor.OK, "runs next Mon 2026-11-30 00:12:00 UTC", ""},
+		{"baked into the image", "timer", baked, doctor.OK, "runs next", ""},
+		{"below the home", "timer", timers("%h/bin/ocisi", on+fine), doctor.OK, "runs next", ""},
+		{"by env", "timer", timers("-/usr/bin/ocisi", on+fine), doctor.OK, "runs next", ""},
 		{"its program is gone", "timer", timers("/home/linuxbrew/.linuxbrew/Cellar/ocisi/0.1/bin/ocisi", on+fine), doctor.Warn, "Cellar/ocisi/0.1/bin/ocisi, which is gone", enable},
-		{"gone, in quotes", "timer", timers(`"/opt/ocisi"`, on+fine), doctor.Warn, "it starts /opt/ocisi, which is gone", enable},
+		{"gone, in quotes", "timer", timers(`"/opt/ocisi"`, on+fine), doctor.Warn, "the timer starts /opt/ocisi, which is gone", enable},
 		{"not read", "timer", timers("/usr/bin/ocisi", "LoadState=not-found\n"+fine), doctor.Warn, "has not read it", "systemctl --user daemon-reload ; " + enable},
 		{"off", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n"+fine), doctor.Info, "not switched on", enable},
 		{"stopped", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=inactive\n"+fine), doctor.Warn, "it is inactive", "systemctl --user start ocisi-recreate.timer"},
-		{"failed", "timer", timers("/usr/bin/ocisi", on+failed), doctor.Warn, "its last run failed: exit-code", "journalctl --user --unit ocisi-recreate.service --lines 50"},
-		{"no next run", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"+fine), doctor.OK, "on", ""},
+		{"failed", "timer", timers("/usr/bin/ocisi", on+failed), doctor.Warn, "the timer's last run failed: exit-code", "journalctl --user --unit ocisi-recreate.service --lines 50"},
+		{"no next run", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"+fine), doctor.OK, "the timer is on", ""},
 		{"half an answer", "timer", timers("/usr/bin/ocisi", on), doctor.Info, "1 answers for 2 units", ""},
-		{"nobody to ask", "timer", asleep, doctor.Info, "it is installed; asking the user's systemd", ""},
+		{"nobody to ask", "timer", asleep, doctor.Info, "the timer is installed; asking the user's systemd", ""},
 	})
 }
 

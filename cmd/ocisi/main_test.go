@@ -4,6 +4,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -16,14 +18,30 @@ import (
 
 // TestMain puts ocisi and fakes of what it runs on the scripts' PATH.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	programs := map[string]func(){
 		"ocisi":      asAl,
 		"docker":     func() {},
 		"docker-cli": enginetest.Docker, // what somebody types behind ocisi's back
 		"podman":     enginetest.Podman,
 		"podman-cli": enginetest.Podman,
 		"distrobox":  enginetest.Distrobox,
-	})
+	}
+	// What tells about the host: the machine that tests run on is nobody's story.
+	for _, name := range []string{"getent", "systemctl", "ujust", "busctl", "getenforce", "matchpathcon"} {
+		programs[name] = asAnswered
+	}
+	testscript.Main(m, programs)
+}
+
+// asAnswered prints what a story's file answers/COMMAND LINE has in the folder
+// TEST_HOST, and fails as getent does when there is none.
+func asAnswered() {
+	name := strings.Join(append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...), " ")
+	data, err := os.ReadFile(filepath.Join(os.Getenv("TEST_HOST"), "answers", name))
+	if err != nil {
+		os.Exit(2)
+	}
+	_, _ = os.Stdout.Write(data)
 }
 
 // asAl is ocisi for the user al, whoever runs the tests, with a terminal when
@@ -57,14 +75,34 @@ func al(env cli.Env) cli.Env {
 	return env
 }
 
-// withIDs is the file system with ids for al's containers.
+// withIDs is the file system with ids for al's containers, and of a host: the
+// machine that tests run on may well be a container. TEST_HOST is a folder with
+// the host's files, which then are all there are of the system.
 type withIDs struct{ fs.FS }
 
 func (w withIDs) Open(name string) (fs.File, error) {
-	if name == "etc/subuid" || name == "etc/subgid" {
+	if host := os.Getenv("TEST_HOST"); host != "" && ofSystem(name) {
+		return os.DirFS(host).Open(name)
+	}
+	switch name {
+	case "etc/subuid", "etc/subgid":
 		return fstest.MapFS{name: {Data: []byte("al:100000:65536\n")}}.Open(name)
+	case ".dockerenv", "run/.containerenv":
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return w.FS.Open(name)
+}
+
+// ReadLink and Lstat make links known, as os.DirFS does.
+func (w withIDs) ReadLink(name string) (string, error) { return fs.ReadLink(w.FS, name) }
+
+// Lstat implements fs.ReadLinkFS.
+func (w withIDs) Lstat(name string) (fs.FileInfo, error) { return fs.Lstat(w.FS, name) }
+
+// ofSystem reports whether a file is not a user's.
+func ofSystem(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return slices.Contains([]string{".dockerenv", "etc", "usr", "run", "proc", "sys"}, first) || strings.HasPrefix(name, "home/linuxbrew")
 }
 
 func TestScripts(t *testing.T) {

@@ -45,8 +45,11 @@ func (env Env) showArea(area doctor.Area, results []doctor.Result) {
 	for _, r := range results {
 		switch {
 		case r.Area != area:
-		case r.Status == doctor.OK || r.Status == doctor.Info:
+		case r.Status == doctor.OK:
 			fine = append(fine, r.Detail)
+		case r.Status == doctor.Info:
+			fact, _, _ := strings.Cut(r.Detail, ";") // what follows explains it
+			fine = append(fine, fact)
 		case r.Status != doctor.Skip:
 			bad++
 		}
