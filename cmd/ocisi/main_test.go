@@ -12,6 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 )
@@ -69,7 +70,9 @@ func asAl() {
 // al makes it his.
 func al(env cli.Env) cli.Env {
 	env.User, env.UID, env.GID = "al", 1000, 1000
+	env.Groups = []int{1000, 18}
 	env.CPUs = 2
+	env.Space = func(string) (host.Space, error) { return host.Space{Free: 50 << 30, Total: 100 << 30}, nil }
 	env.Version = "v0.0.0-test"
 	env.Files = withIDs{env.Files}
 	return env
@@ -81,8 +84,8 @@ func al(env cli.Env) cli.Env {
 type withIDs struct{ fs.FS }
 
 func (w withIDs) Open(name string) (fs.File, error) {
-	if host := os.Getenv("TEST_HOST"); host != "" && ofSystem(name) {
-		return os.DirFS(host).Open(name)
+	if root := os.Getenv("TEST_HOST"); root != "" && ofSystem(name) {
+		return os.DirFS(root).Open(name)
 	}
 	switch name {
 	case "etc/subuid", "etc/subgid":
@@ -122,7 +125,7 @@ func setupScript(env *testscript.Env) error {
 	}
 	env.Defer(server.Close)
 	home := filepath.Join(env.WorkDir, "home")
-	if err := os.Mkdir(home, 0o755); err != nil {
+	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err
 	}
 	env.Vars = append(env.Vars, server.Env()...)

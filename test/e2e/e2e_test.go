@@ -219,6 +219,8 @@ func (on machine) script(ctx context.Context, text string) error {
 const reset = `
 systemctl stop story-registry 2>/dev/null || true
 systemctl start ocisi-registry
+usermod -aG docker dev
+[ ! -e /usr/bin/distrobox-export.moved ] || mv /usr/bin/distrobox-export.moved /usr/bin/distrobox-export
 if [ -e /root/way-out ]; then
   ip route add $(cat /root/way-out)
   rm /root/way-out
@@ -233,5 +235,5 @@ clean='
 '
 su -l dev -s /bin/bash -c "$clean" >/dev/null
 cd /var/home/dev
-rm -rf .config/ocisi .local/state/ocisi .local/share/ocisi .cache/ocisi .local/bin .local/share/applications .local/share/icons story
+rm -rf .config/ocisi .local/state/ocisi .local/share/ocisi .cache/ocisi .local/bin .local/share/applications .local/share/icons .vscode-server story
 `

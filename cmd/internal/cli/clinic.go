@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
@@ -130,9 +132,9 @@ func (c *clinic) diagnose(ctx context.Context, m hierarchy.Manager) doctor.Engin
 	return d
 }
 
-// checks are all there are.
+// checks are all there are, area by area.
 func (c *clinic) checks() []doctor.Check {
-	return append(doctor.Checks(),
+	checks := append(doctor.Checks(),
 		doctor.Check{ID: "config", Area: doctor.Ocisi, What: "the config is right", Run: c.configRight},
 		doctor.Check{ID: "xdg.setup", Area: doctor.Ocisi, What: "files of ocisi setup", Run: c.setupFiles},
 		doctor.Check{ID: "image.base", Area: doctor.Ocisi, What: "images are there", Run: c.imagesThere},
@@ -142,6 +144,10 @@ func (c *clinic) checks() []doctor.Check {
 		doctor.Check{ID: "launchers", Area: doctor.Home, What: "launchers of boxes", Run: c.launchers},
 		doctor.Check{ID: "launchers.shadow", Area: doctor.Home, What: "launchers in the way of the shell", Run: c.shadows},
 	)
+	slices.SortStableFunc(checks, func(a, b doctor.Check) int {
+		return cmp.Compare(slices.Index(doctor.Areas(), a.Area), slices.Index(doctor.Areas(), b.Area))
+	})
+	return checks
 }
 
 // setupChecks are those that tell whether images can be built and boxes made.

@@ -72,10 +72,11 @@ func wrapped(phrases []string, width int, indent string) string {
 	var lines []string
 	line := ""
 	for i, phrase := range phrases {
-		if i < len(phrases)-1 {
-			phrase += " ·"
+		words := strings.Fields(phrase)
+		if last := len(words) - 1; last >= 0 && i < len(phrases)-1 {
+			words[last] += " ·"
 		}
-		for _, word := range strings.Fields(phrase) {
+		for _, word := range words {
 			if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
 				lines, line = append(lines, line), ""
 			}
