@@ -37,7 +37,11 @@ func timer(ctx context.Context, f Facts) Result {
 	if err != nil {
 		return info("the timer is installed; " + err.Error())
 	}
-	clock, service := units[0], units[1]
+	return lastRun(units[0], units[1])
+}
+
+// lastRun tells what systemd says of the two units.
+func lastRun(clock, service map[string]string) Result {
 	switch {
 	case clock["LoadState"] == "not-found":
 		return warn("the timer is installed, and the user's systemd has not read it", "systemctl --user daemon-reload", timerOn)

@@ -91,14 +91,11 @@ func (h Host) OwnedByRoot(folder string, levels int) string {
 	base := relative(folder)
 	_ = fs.WalkDir(h.Root, base, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // what the user cannot read is not looked into
+			return fs.SkipDir // what the user cannot read is not looked into
 		}
-		info, err := entry.Info()
-		if err == nil {
-			if uid, ok := owner(info); ok && uid == 0 {
-				found = "/" + name
-				return fs.SkipAll
-			}
+		if isRoots(entry) {
+			found = "/" + name
+			return fs.SkipAll
 		}
 		if entry.IsDir() && strings.Count(strings.TrimPrefix(name, base), "/") >= levels {
 			return fs.SkipDir
@@ -106,6 +103,15 @@ func (h Host) OwnedByRoot(folder string, levels int) string {
 		return nil
 	})
 	return found
+}
+
+func isRoots(entry fs.DirEntry) bool {
+	info, err := entry.Info()
+	if err != nil {
+		return false // gone meanwhile
+	}
+	uid, ok := owner(info)
+	return ok && uid == 0
 }
 
 // OnBattery reports whether the machine runs on its battery: it has one, and

@@ -76,7 +76,7 @@ func TestWrapped(t *testing.T) {
 		{[]string{"one", "two"}, "one · two"},
 		{[]string{"eleven char", "more"}, "eleven\n> char · more"}, // a dot stays with the word before it
 		{[]string{"averyveryverylongword", "x"}, "averyveryverylongword ·\n> x"},
-		{[]string{"été été été"}, "été été été"}, // characters count, not bytes
+		{[]string{"été à la mère"}, "été à la\n> mère"}, // characters count, not bytes
 	} {
 		if got := wrapped(test.phrases, 12, "> "); got != test.want {
 			t.Errorf("%q: %q, want %q", test.phrases, got, test.want)

@@ -46,17 +46,7 @@ func (c *clinic) exports(ctx context.Context) *exports {
 func (c *clinic) launchers(ctx context.Context, f doctor.Facts) doctor.Result {
 	x := c.exports(ctx)
 	version, _ := f.Host.Distrobox(ctx) // a check of its own says why there is none
-	var bad, nameless []string
-	for _, st := range x.status {
-		switch at := c.env.short(st.Path); {
-		case st.State != launcher.OK && st.State != launcher.Shadowed:
-			bad = append(bad, fmt.Sprintf("%s (%s)", at, st.State))
-		case st.By == launcher.Distrobox1 && strings.HasPrefix(version, "2."):
-			bad = append(bad, at+" (of distrobox 1)")
-		case st.By != launcher.Ocisi && st.Owner.Manager == "":
-			nameless = append(nameless, at)
-		}
-	}
+	bad, nameless := c.badLaunchers(x, strings.HasPrefix(version, "2."))
 	switch {
 	case len(bad) > 0 && len(x.repairs().rows) > 0:
 		return found(doctor.Warn, count(len(bad), "launcher does", "launchers do")+" not do: "+some(bad), c.repair())
@@ -67,7 +57,24 @@ func (c *clinic) launchers(ctx context.Context, f doctor.Facts) doctor.Result {
 	case len(x.status) == 0:
 		return found(doctor.OK, "there are no launchers")
 	}
-	return found(doctor.OK, count(len(x.status), "launcher starts", "launchers start")+" what it says")
+	return found(doctor.OK, count(len(x.status), "launcher starts what it says", "launchers start what they say"))
+}
+
+// badLaunchers returns those that do not do, with why, and those that do as long
+// as nobody installs another engine. Distrobox 2 does not have what the scripts
+// of distrobox 1 call.
+func (c *clinic) badLaunchers(x *exports, second bool) (bad, nameless []string) {
+	for _, st := range x.status {
+		switch at := c.env.short(st.Path); {
+		case st.State != launcher.OK && st.State != launcher.Shadowed:
+			bad = append(bad, fmt.Sprintf("%s (%s)", at, st.State))
+		case st.By == launcher.Distrobox1 && second:
+			bad = append(bad, at+" (of distrobox 1)")
+		case st.By != launcher.Ocisi && st.Owner.Manager == "":
+			nameless = append(nameless, at)
+		}
+	}
+	return bad, nameless
 }
 
 func (c *clinic) repair() string { return c.env.self(c.path) + " exports repair" }

@@ -48,48 +48,60 @@ func (c *clinic) unasked(asked int, err error) *doctor.Result {
 	return &r
 }
 
+// missing is what the config wants and the stores do not have.
+type missing struct {
+	all, bases   int
+	images, from []string // references of images, and of bases
+	seen         map[hierarchy.Key]bool
+}
+
 // imagesThere tells of images that are gone: people, and ujust clean-system,
 // prune what no container uses.
 func (c *clinic) imagesThere(ctx context.Context, _ doctor.Facts) doctor.Result {
-	var all, bases, missing, missingBases []string
+	gone := missing{seen: map[hierarchy.Key]bool{}}
 	asked, err := c.each(func(e *engine.Engine) error {
-		m := e.Manager()
-		store, err := e.Observe(ctx, namesOf(c.graph, m))
-		if err != nil {
-			return err
+		store, err := e.Observe(ctx, namesOf(c.graph, e.Manager()))
+		if err == nil {
+			gone.look(c.graph, store)
 		}
-		for _, im := range c.graph.Images {
-			if im.Manager != m {
-				continue
-			}
-			all = append(all, im.Ref())
-			if _, there := store.Image(m.StoreRef(im.Ref())); !there {
-				missing = append(missing, im.Ref())
-			}
-			for _, b := range im.Bases {
-				if slices.Contains(bases, string(m)+b.As) {
-					continue
-				}
-				bases = append(bases, string(m)+b.As)
-				if !hasBase(store, b) {
-					missingBases = append(missingBases, b.As)
-				}
-			}
-		}
-		return nil
+		return err
 	})
 	process := c.env.self(c.path) + " process"
 	switch r := c.unasked(asked, err); {
 	case r != nil:
 		return *r
-	case len(missing) == 0 && len(missingBases) == 0:
-		return found(doctor.OK, count(len(all), "image", "images")+" and "+count(len(bases), "base", "bases")+" are there")
-	case len(missing) == len(all):
+	case len(gone.images) == 0 && len(gone.from) == 0:
+		return found(doctor.OK, count(gone.all, "image", "images")+" and "+count(gone.bases, "base", "bases")+" are there")
+	case len(gone.images) == gone.all:
 		return found(doctor.Info, "no image is built yet", process)
-	case len(missing) == 0:
-		return found(doctor.Info, "gone are bases, which are pulled when a build wants them: "+strings.Join(missingBases, ", "))
+	case len(gone.images) == 0:
+		return found(doctor.Info, "gone are bases, which are pulled when a build wants them: "+strings.Join(gone.from, ", "))
 	}
-	return found(doctor.Info, fmt.Sprintf("%d of %d images are not there, and are built again: %s", len(missing), len(all), strings.Join(missing, ", ")), process)
+	return found(doctor.Info, fmt.Sprintf("%d of %d images are not there, and are built again: %s", len(gone.images), gone.all, strings.Join(gone.images, ", ")), process)
+}
+
+// look adds what one store lacks.
+func (gone *missing) look(g *hierarchy.Graph, store hierarchy.Store) {
+	for _, im := range g.Images {
+		if im.Manager != store.Manager {
+			continue
+		}
+		gone.all++
+		if _, there := store.Image(im.Manager.StoreRef(im.Ref())); !there {
+			gone.images = append(gone.images, im.Ref())
+		}
+		for _, b := range im.Bases {
+			key := hierarchy.Key{Manager: im.Manager, Ref: b.As}
+			if gone.seen[key] {
+				continue
+			}
+			gone.seen[key] = true
+			gone.bases++
+			if !hasBase(store, b) {
+				gone.from = append(gone.from, b.As)
+			}
+		}
+	}
 }
 
 func hasBase(store hierarchy.Store, b hierarchy.Need) bool {
