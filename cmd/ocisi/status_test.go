@@ -48,6 +48,10 @@ func TestExitStatus(t *testing.T) {
 		{"no config", 2, []string{"list"}},
 		{"a bad config", 2, []string{"list", "-f", bad}},
 		{"an unknown name", 2, []string{"plan", "-f", good, "nosuch"}},
+		{"an unknown check", 2, []string{"doctor", "nosuch"}},
+		{"a check that warns", 0, []string{"doctor", "config"}},
+		{"a check that warns, strictly", 1, []string{"doctor", "config", "--strict"}},
+		{"a check that fails", 1, []string{"doctor", "config", "-f", bad}},
 		{"nobody to ask", 2, []string{"setup"}},
 		{"a plan", 0, []string{"plan", "-f", good}},
 		{"a plan with changes", 3, []string{"plan", "-f", good, "--detailed-exitcode"}},
@@ -70,7 +74,7 @@ func TestExitStatus(t *testing.T) {
 			env.Home, env.ConfigDir, env.StateDir = dir, filepath.Join(dir, "config"), filepath.Join(dir, "state")
 			env.User, env.UID, env.GID = "al", 1000, 1000
 			env.Files = withIDs{env.Files}
-			vars := map[string]string{"DOCKER_HOST": server.DockerHost(), "CONTAINER_HOST": server.PodmanHost(), "DBX_CONTAINER_MANAGER": "docker", "SHELL": "/bin/bash"}
+			vars := map[string]string{"DOCKER_HOST": server.DockerHost(), "CONTAINER_HOST": server.PodmanHost(), "DBX_CONTAINER_MANAGER": "docker", "SHELL": "/bin/bash", "PATH": os.Getenv("PATH")}
 			if c.want == 127 {
 				t.Setenv("PATH", dir)
 				delete(vars, "CONTAINER_HOST")
