@@ -26,7 +26,7 @@ func dockerCLI(ctx context.Context, f Facts) Result {
 		return fail("there is no program docker, by which distrobox makes boxes", installDocker(f.Host))
 	case len(found) == 0:
 		return skip("there is no program docker, and no box wants it")
-	case strings.Contains(f.Host.Real(found[0]), "podman"), disguised(f.Host, found[0]):
+	case path.Base(f.Host.Real(found[0])) == "podman", disguised(f.Host, found[0]):
 		return fault(docker.Boxes > 0, found[0]+" is podman under another name, which distrobox is not told", usePodman)
 	}
 	return ok(found[0])
@@ -34,7 +34,7 @@ func dockerCLI(ctx context.Context, f Facts) Result {
 
 // disguised reports whether a program is the script that podman-docker installs.
 func disguised(h host.Host, program string) bool {
-	text := h.Text(program)
+	text := h.Head(program, 1024)
 	return strings.HasPrefix(text, "#!") && strings.Contains(text, "podman")
 }
 

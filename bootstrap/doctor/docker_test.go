@@ -68,6 +68,7 @@ func TestDockerCLI(t *testing.T) {
 		{"on Debian", "docker.cli", in(boxes, release("debian", "", "Debian")), doctor.Fail, "no program docker", "sudo apt install docker.io"},
 		{"podman-docker", "docker.cli", in(boxes, map[string]string{"usr/bin/docker": script}), doctor.Fail, "is podman under another name", usePodman},
 		{"podman-docker, not wanted", "docker.cli", in(doctor.Engine{}, map[string]string{"usr/bin/docker": script}), doctor.Warn, "/usr/bin/docker is podman", usePodman},
+		{"a folder of that name", "docker.cli", machine{docker: boxes, files: map[string]string{"podman/docker": ""}, env: map[string]string{"PATH": "/podman"}}, doctor.OK, "/podman/docker", ""},
 		{"a link", "docker.cli", in(boxes, map[string]string{"usr/bin/podman": "", "usr/local/bin/docker": "-> ../../bin/podman"}), doctor.Fail, "/usr/local/bin/docker is podman", usePodman},
 	})
 }

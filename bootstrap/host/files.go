@@ -1,6 +1,7 @@
 package host
 
 import (
+	"io"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -11,6 +12,18 @@ import (
 // Text returns the text of a file at an absolute path, "" when it cannot be read.
 func (h Host) Text(name string) string {
 	data, _ := fs.ReadFile(h.Root, relative(name))
+	return string(data)
+}
+
+// Head returns at most so many bytes from the beginning of a file at an absolute
+// path, "" when it cannot be read.
+func (h Host) Head(name string, bytes int64) string {
+	file, err := h.Root.Open(relative(name))
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = file.Close() }()
+	data, _ := io.ReadAll(io.LimitReader(file, bytes))
 	return string(data)
 }
 

@@ -34,6 +34,20 @@ func TestFind(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	h := at(fstest.MapFS{"a/b": {Data: []byte("12345")}}, nil)
+	for got, want := range map[string]string{
+		h.Text("/a/b"): "12345", h.Text("/a"): "", h.Head("/a/b", 3): "123", h.Head("/a/b", 9) + "!": "12345!", h.Head("/a", 9) + h.Head("/no", 9) + "?": "?",
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := h.List("/a"); len(got) != 1 || got[0].Name() != "b" || len(h.List("/no")) != 0 {
+		t.Errorf("listed %v", got)
+	}
+}
+
 func TestConfigHome(t *testing.T) {
 	for value, want := range map[string]string{"": "/var/home/dev/.config", "/cfg": "/cfg", "cfg": "/var/home/dev/.config"} {
 		if got := at(nil, map[string]string{"XDG_CONFIG_HOME": value}).ConfigHome(); got != want {

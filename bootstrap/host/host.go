@@ -23,8 +23,9 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// patience is how long a program may take to tell a fact.
-const patience = 5 * time.Second
+// patience is how long a program may take to tell a fact: less than a check of
+// package doctor has, which can then say what it knows without it.
+const patience = 4 * time.Second
 
 // Host is a machine and the user who runs ocisi on it.
 type Host struct {
