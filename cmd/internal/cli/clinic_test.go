@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 )
 
 // Every check has its paragraph, in the order of the areas, and no paragraph is
@@ -63,6 +66,28 @@ func TestSetupLooksAtWhatMatters(t *testing.T) {
 	}
 	if slices.Contains(ids, "vscode.links") || slices.Contains(ids, "timer") {
 		t.Errorf("setup looks at %q", ids)
+	}
+}
+
+func TestWhatTheConfigWants(t *testing.T) {
+	silent := func() (*engine.Engine, error) { return nil, errors.New("silent") }
+	c := &clinic{
+		env: Env{LookPath: func(string) (string, error) { return "", errors.New("none") }},
+		graph: &hierarchy.Graph{Images: []hierarchy.Image{
+			{Name: "a", Manager: hierarchy.Docker, Box: &hierarchy.Box{Name: "a", Home: "/boxes/a"}},
+			{Name: "b", Manager: hierarchy.Docker, Box: &hierarchy.Box{Name: "b", Home: "~/b"}},
+			{Name: "c", Manager: hierarchy.Docker},
+		}},
+		engines: map[hierarchy.Manager]func() (*engine.Engine, error){hierarchy.Docker: silent, hierarchy.Podman: silent},
+	}
+	if d := c.diagnose(t.Context(), hierarchy.Docker); !d.Wanted || d.Boxes != 2 || d.Installed || d.Err == nil {
+		t.Errorf("docker: %+v", d)
+	}
+	if d := c.diagnose(t.Context(), hierarchy.Podman); d.Wanted || d.Boxes != 0 {
+		t.Errorf("podman: %+v", d)
+	}
+	if homes := c.facts().Homes; len(homes) != 1 || homes["a"] != "/boxes/a" {
+		t.Errorf("homes %v", homes)
 	}
 }
 
