@@ -91,9 +91,8 @@ func (x *exports) look(ctx context.Context) error {
 // compare scans the host for what the boxes of some stores should have there.
 func (x *exports) compare(stores plan.Stores) {
 	s := x.session
-	x.host = s.env.launcherHost()
+	x.host, x.wanted, x.bins = s.env.launcherHost(), nil, nil
 	x.host.Boxes = boxNames(stores)
-	x.wanted, x.bins = nil, nil
 	for _, im := range x.graph.Boxes() {
 		wanted := exportsOf(stores, im)
 		x.wanted = append(x.wanted, launcher.Known(s.owner(im), wanted, x.dirs)...)
