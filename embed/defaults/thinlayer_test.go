@@ -125,9 +125,9 @@ func TestUserOfNoName(t *testing.T) {
 // The user is in the group that distrobox, too, would choose, and in no other.
 func TestGroupThatMaySudo(t *testing.T) {
 	for groups, want := range map[string]string{
-		"wheel:x:10:\n":               "wheel:x:10:al\n",
+		"wheel:x:10:\n":                "wheel:x:10:al\n",
 		"wheel:x:10:\nsudo:x:27:eve\n": "wheel:x:10:\nsudo:x:27:eve,al\n",
-		"wheels:x:10:\n":              "wheels:x:10:\n",
+		"wheels:x:10:\n":               "wheels:x:10:\n",
 	} {
 		im := onto(t, systemUsers, systemGroups+groups, "USER=al", "UID=1000", "GID=1000")
 		if got := im.text("etc/group"); im.err != nil || !strings.HasPrefix(got, systemGroups+want+"al:x:1000:") {
