@@ -1,0 +1,46 @@
+package host
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// OnBattery reports whether the machine runs on its battery: a battery is being
+// emptied, and nothing else that could feed it is plugged in. A machine that
+// does not tell is fed. That is how systemd's ConditionACPower= sees it, too.
+//
+// The files are those of the kernel's power supply class,
+// Documentation/ABI/testing/sysfs-class-power.
+func (h Host) OnBattery() bool {
+	const class = "sys/class/power_supply"
+	supplies, _ := fs.ReadDir(h.Root, class) // there is none in most virtual machines
+	emptied := false
+	for _, s := range supplies {
+		tells := func(name string) string {
+			data, _ := fs.ReadFile(h.Root, path.Join(class, s.Name(), name))
+			return strings.TrimSpace(string(data))
+		}
+		switch {
+		case tells("scope") == "Device": // of a mouse, say
+		case tells("type") != "Battery" && tells("online") == "1":
+			return false
+		case tells("type") == "Battery" && tells("status") == "Discharging":
+			emptied = true
+		}
+	}
+	return emptied
+}
+
+// Metered reports whether NetworkManager takes the network for one that is paid
+// for by the byte, because it was told so or because it looks like it. One that
+// it knows nothing about, and a machine without NetworkManager, is not.
+//
+// The numbers are those of its D-Bus interface, NMMetered: 0 unknown, 1 yes,
+// 2 no, 3 yes by a guess, 4 no by a guess.
+func (h Host) Metered(ctx context.Context) bool {
+	out, err := h.output(ctx, "busctl", "--system", "get-property", "org.freedesktop.NetworkManager",
+		"/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "Metered")
+	return err == nil && (out == "u 1" || out == "u 3")
+}

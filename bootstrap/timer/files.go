@@ -1,0 +1,27 @@
+package timer
+
+import (
+	"bytes"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/klmcwhirter/ocisi/bootstrap/own"
+)
+
+// mark is the first line of a unit of ours.
+const mark = "# Written by 'ocisi timer enable', removed by 'ocisi timer disable'. Changes of yours belong beside it: systemctl --user edit "
+
+// Files are the units as files in the folder of the user's units, dir. One that
+// a package has installed the same, in the folder that packaged is, is not to be
+// there.
+func Files(units []Unit, dir string, packaged fs.FS) []own.File {
+	var files []own.File
+	for _, u := range units {
+		f := own.File{Path: filepath.Join(dir, u.Name), Mark: mark + u.Name, Mode: 0o644}
+		if same, err := fs.ReadFile(packaged, u.Name); err != nil || !bytes.Equal(same, u.Text) {
+			f.Text = append([]byte(f.Mark+"\n"), u.Text...)
+		}
+		files = append(files, f)
+	}
+	return files
+}
