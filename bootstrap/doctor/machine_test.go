@@ -149,9 +149,9 @@ func TestSELinux(t *testing.T) {
 }
 
 func TestMetered(t *testing.T) {
-	const ask = "busctl get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager Metered"
+	const ask = "busctl --system get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager Metered"
 	network := func(answer string) map[string]string { return map[string]string{ask: answer} }
-	battery := map[string]string{"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/AC/type": "Mains\n", "sys/class/power_supply/AC/online": "0\n"}
+	battery := map[string]string{"sys/class/power_supply/BAT0/type": "Battery\n", "sys/class/power_supply/BAT0/status": "Discharging\n", "sys/class/power_supply/AC/type": "Mains\n", "sys/class/power_supply/AC/online": "0\n"}
 	plugged := both(battery, map[string]string{"sys/class/power_supply/AC/online": "1\n"})
 	mouse := map[string]string{"sys/class/power_supply/m/type": "Battery\n", "sys/class/power_supply/m/scope": "Device\n", "sys/class/power_supply/u/type": "USB\n", "sys/class/power_supply/u/online": "0\n"}
 	try(t, []example{

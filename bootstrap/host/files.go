@@ -126,24 +126,3 @@ func isRoots(entry fs.DirEntry) bool {
 	uid, ok := owner(info)
 	return ok && uid == 0
 }
-
-// OnBattery reports whether the machine runs on its battery: it has one, and
-// none of its plugs is live. See power_supply in the kernel's sysfs.
-func (h Host) OnBattery() bool {
-	const class = "/sys/class/power_supply"
-	battery, plug := false, false
-	for _, entry := range h.List(class) {
-		at := path.Join(class, entry.Name())
-		switch strings.TrimSpace(h.Text(path.Join(at, "type"))) {
-		case "Battery":
-			// A mouse has one, too, and says so.
-			battery = battery || strings.TrimSpace(h.Text(path.Join(at, "scope"))) != "Device"
-		case "Mains", "USB":
-			if strings.TrimSpace(h.Text(path.Join(at, "online"))) == "1" {
-				return false
-			}
-			plug = true
-		}
-	}
-	return battery && plug
-}

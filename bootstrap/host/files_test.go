@@ -97,30 +97,3 @@ func TestOwner(t *testing.T) {
 		t.Errorf("nowhere: %q", got)
 	}
 }
-
-func TestOnBattery(t *testing.T) {
-	const class = "sys/class/power_supply/"
-	supply := func(all ...string) map[string]string { // name, type, online or scope
-		files := map[string]string{}
-		for i := 0; i < len(all); i += 3 {
-			files[class+all[i]+"/type"] = all[i+1] + "\n"
-			files[class+all[i]+"/online"], files[class+all[i]+"/scope"] = all[i+2]+"\n", all[i+2]+"\n"
-		}
-		return files
-	}
-	for name, test := range map[string]struct {
-		files map[string]string
-		want  bool
-	}{
-		"desktop":             {nil, false},
-		"plugged":             {supply("AC", "Mains", "1", "BAT0", "Battery", "System"), false},
-		"unplugged":           {supply("AC", "Mains", "0", "BAT0", "Battery", "System"), true},
-		"USB-C":               {supply("AC", "Mains", "0", "BAT0", "Battery", "", "ucsi", "USB", "1"), false},
-		"a mouse's":           {supply("AC", "Mains", "0", "mouse", "Battery", "Device"), false},
-		"battery and no plug": {supply("BAT0", "Battery", ""), false},
-	} {
-		if got := machine(test.files, nil).OnBattery(); got != test.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}

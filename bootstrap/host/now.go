@@ -34,13 +34,22 @@ func (h Host) OnBattery() bool {
 }
 
 // Metered reports whether NetworkManager takes the network for one that is paid
-// for by the byte, because it was told so or because it looks like it. One that
-// it knows nothing about, and a machine without NetworkManager, is not.
+// for by the byte, because it was told so or because it looks like it. Known is
+// false when it does not say, or is not there.
 //
 // The numbers are those of its D-Bus interface, NMMetered: 0 unknown, 1 yes,
 // 2 no, 3 yes by a guess, 4 no by a guess.
-func (h Host) Metered(ctx context.Context) bool {
+func (h Host) Metered(ctx context.Context) (metered, known bool) {
 	out, err := h.output(ctx, "busctl", "--system", "get-property", "org.freedesktop.NetworkManager",
 		"/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "Metered")
-	return err == nil && (out == "u 1" || out == "u 3")
+	if err != nil {
+		return false, false
+	}
+	switch strings.TrimSpace(out) {
+	case "u 1", "u 3":
+		return true, true
+	case "u 2", "u 4":
+		return false, true
+	}
+	return false, false
 }

@@ -27,13 +27,12 @@ func TestOnBattery(t *testing.T) {
 }
 
 func TestMetered(t *testing.T) {
-	const asked = "busctl --system get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager Metered"
-	for out, want := range map[string]bool{"u 0\n": false, "u 1\n": true, "u 2\n": false, "u 3\n": true, "u 4\n": false, "": false, "exit 1": false} {
-		if got := machine(nil, answers{asked: out}).Metered(t.Context()); got != want {
-			t.Errorf("%q: %v", out, got)
+	const ask = "busctl --system get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager Metered"
+	for answer, want := range map[string][2]bool{
+		"u 0": {false, false}, "u 1": {true, true}, "u 2": {false, true}, "u 3\n": {true, true}, "u 4": {false, true}, "s x": {false, false}, "exit 1": {false, false},
+	} {
+		if metered, known := machine(nil, answers{ask: answer}).Metered(t.Context()); [2]bool{metered, known} != want {
+			t.Errorf("%q: %v, %v", answer, metered, known)
 		}
-	}
-	if machine(nil, nil).Metered(t.Context()) {
-		t.Error("metered without NetworkManager")
 	}
 }

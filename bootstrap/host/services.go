@@ -10,23 +10,6 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// Metered says what NetworkManager thinks of the network: known is false when it
-// does not say, or is not there. What it only guesses counts (NMMetered 3 and 4).
-func (h Host) Metered(ctx context.Context) (metered, known bool) {
-	out, err := h.output(ctx, "busctl", "get-property", "org.freedesktop.NetworkManager",
-		"/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager", "Metered")
-	if err != nil {
-		return false, false
-	}
-	switch strings.TrimSpace(out) {
-	case "u 1", "u 3":
-		return true, true
-	case "u 2", "u 4":
-		return false, true
-	}
-	return false, false
-}
-
 // SELinux returns its mode: Enforcing, Permissive, Disabled; "" without it.
 func (h Host) SELinux(ctx context.Context) string {
 	out, err := h.output(ctx, "getenforce")

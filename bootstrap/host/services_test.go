@@ -9,17 +9,6 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-func TestMetered(t *testing.T) {
-	const ask = "busctl get-property org.freedesktop.NetworkManager /org/freedesktop/NetworkManager org.freedesktop.NetworkManager Metered"
-	for answer, want := range map[string][2]bool{
-		"u 0": {false, false}, "u 1": {true, true}, "u 2": {false, true}, "u 3\n": {true, true}, "u 4": {false, true}, "s x": {false, false}, "exit 1": {false, false},
-	} {
-		if metered, known := machine(nil, answers{ask: answer}).Metered(t.Context()); [2]bool{metered, known} != want {
-			t.Errorf("%q: %v, %v", answer, metered, known)
-		}
-	}
-}
-
 func TestSELinux(t *testing.T) {
 	h := machine(nil, answers{"getenforce": "Enforcing\n", "matchpathcon -V /a": "/a has context x, should be y\n", "matchpathcon -V /b": "/b verified.\n"})
 	if mode := h.SELinux(t.Context()); mode != "Enforcing" {

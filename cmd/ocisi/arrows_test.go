@@ -19,12 +19,15 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/doctor bootstrap/host cmd/internal/page embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/process",
+	"cmd/internal/cli":            "bootstrap bootstrap/block bootstrap/doctor bootstrap/host bootstrap/own bootstrap/timer cmd/internal/page embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/process justfiles packaging/systemd",
 	"cmd/gendocs":                 "cmd/internal/cli",
 	"cmd/internal/page":           "hierarchy/layers",
 	"embed/defaults":              "",
 	"bootstrap":                   "internal/disk",
+	"bootstrap/block":             "",
 	"bootstrap/host":              "internal/process",
+	"bootstrap/own":               "internal/disk",
+	"bootstrap/timer":             "bootstrap/own internal/process",
 	"bootstrap/doctor":            "bootstrap/host internal/process",
 	"hierarchy":                   "hierarchy/containerfile hierarchy/devcontainer",
 	"hierarchy/containerfile":     "",
@@ -40,6 +43,8 @@ var mayImport = map[string]string{
 	"hierarchy/registry":          "internal/process",
 	"internal/disk":               "",
 	"internal/process":            "",
+	"justfiles":                   "",
+	"packaging/systemd":           "",
 }
 
 // mayReach says who may import a package of the outside world.

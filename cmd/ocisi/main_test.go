@@ -28,8 +28,19 @@ func TestMain(m *testing.M) {
 		"distrobox":  enginetest.Distrobox,
 	}
 	// What tells about the host: the machine that tests run on is nobody's story.
-	for _, name := range []string{"getent", "systemctl", "ujust", "busctl", "getenforce", "matchpathcon"} {
+	for _, name := range []string{"getent", "ujust", "getenforce", "matchpathcon"} {
 		programs[name] = asAnswered
+	}
+	for name, otherwise := range map[string]func(){
+		"busctl": talker("busctl"), "just": just, "notify-send": talker("notify-send"), "systemctl": systemctl, "systemd-analyze": talker("systemd-analyze"),
+	} {
+		programs[name] = func() {
+			if os.Getenv("TEST_HOST") != "" {
+				asAnswered()
+			} else {
+				otherwise()
+			}
+		}
 	}
 	testscript.Main(m, programs)
 }
@@ -74,7 +85,10 @@ func al(env cli.Env) cli.Env {
 	env.CPUs = 2
 	env.Space = func(string) (host.Space, error) { return host.Space{Free: 50 << 30, Total: 100 << 30}, nil }
 	env.Version = "v0.0.0-test"
-	env.Files = withIDs{env.Files}
+	env.Files = withBattery{withIDs{env.Files}}
+	if program := os.Getenv("TEST_PROGRAM"); program != "" {
+		env.Program = program
+	}
 	return env
 }
 

@@ -63,15 +63,20 @@ func (c *clinic) close() {
 	}
 }
 
+// host is the machine and its user.
+func (env Env) host() host.Host {
+	return host.Host{
+		Root: env.Files, Runner: env.Runner, Getenv: env.Getenv,
+		User:   host.User{Name: env.User, UID: env.UID, GIDs: env.Groups, Home: env.Home},
+		Statfs: env.Space,
+	}
+}
+
 // facts are what checks look at.
 func (c *clinic) facts() doctor.Facts {
 	env := c.env
 	facts := doctor.Facts{
-		Host: host.Host{
-			Root: env.Files, Runner: env.Runner, Getenv: env.Getenv,
-			User:   host.User{Name: env.User, UID: env.UID, GIDs: env.Groups, Home: env.Home},
-			Statfs: env.Space,
-		},
+		Host:   env.host(),
 		Docker: func(ctx context.Context) doctor.Engine { return c.diagnose(ctx, hierarchy.Docker) },
 		Podman: func(ctx context.Context) doctor.Engine { return c.diagnose(ctx, hierarchy.Podman) },
 		Config: c.path,

@@ -47,7 +47,7 @@ func status(err error) int {
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
-	case is[*lockedError](err):
+	case is[*lockedError](err), is[*notNowError](err):
 		return exitNotNow
 	}
 	return exitFailed

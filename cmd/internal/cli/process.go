@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,6 +26,7 @@ type processOptions struct {
 	force      bool
 	yes        bool
 	dryRun     bool
+	brief      io.Writer // takes one line when all went well; nil: nobody does
 }
 
 func newProcess(env Env, g *globals) *cobra.Command {
@@ -78,7 +81,7 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 	r := &processRun{
 		verb: cmd.Name(), env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
-		orphans: o.orphans, refresh: o.refresh, force: o.force,
+		orphans: o.orphans, refresh: o.refresh, force: o.force, brief: o.brief,
 	}
 	return r.run(cmd.Context())
 }
@@ -99,6 +102,7 @@ type processRun struct {
 	refresh bool
 	force   bool
 	yes     bool
+	brief   io.Writer
 }
 
 func (r *processRun) run(ctx context.Context) (err error) {
@@ -106,8 +110,7 @@ func (r *processRun) run(ctx context.Context) (err error) {
 		return errRoot
 	}
 	if len(r.wanted.Images) == 0 {
-		_, err := fmt.Fprintln(r.env.Stdout, "nothing to do: no image is enabled in "+r.loaded.config.File)
-		return err
+		return r.end("nothing to do: no image is enabled in " + r.loaded.config.File)
 	}
 	env, log, end, err := r.env.begin(r.verb, r.verbose, r.dryRun)
 	if err != nil {
@@ -128,6 +131,12 @@ func (r *processRun) run(ctx context.Context) (err error) {
 	return r.work(ctx, s, log)
 }
 
+// end writes what a run came to that had nothing to do.
+func (r *processRun) end(line string) error {
+	_, err := fmt.Fprintln(cmp.Or(r.brief, r.env.Stdout), line)
+	return err
+}
+
 func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if r.prune {
 		if err := r.env.prune(ctx, s, r.all, pruneOptions{yes: r.yes, dryRun: r.dryRun}); err != nil {
@@ -146,8 +155,7 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 		if !r.prune && !r.verbose {
 			log.discard()
 		}
-		_, err := fmt.Fprintf(r.env.Stdout, "nothing to do: %s\n", upToDate(p))
-		return err
+		return r.end("nothing to do: " + upToDate(p))
 	}
 	if err := r.env.showChanges(p, freed); err != nil {
 		return err
@@ -188,7 +196,11 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 }
 
 func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
+	start := r.env.Now()
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
+	if r.brief != nil {
+		fmt.Fprintln(r.brief, summary(results, r.env.Now().Sub(start)))
+	}
 	if ctx.Err() != nil {
 		return errFailed
 	}
@@ -223,18 +235,30 @@ func (r *processRun) outcome(results []apply.Result, log *runLog) error {
 	return nil
 }
 
+// leftAloneError is the error of a run that left boxes alone, and said so.
+type leftAloneError struct{ boxes []string }
+
+func (e *leftAloneError) Error() string {
+	return "somebody is in " + strings.Join(e.boxes, " and ")
+}
+
+func (e *leftAloneError) Unwrap() error { return exitError(exitNotNow) }
+
 // postponed tells how to get on with the boxes that were left alone because
 // somebody is in them. The verb is as one types it.
 func (env Env) postponed(results []apply.Result, verb string) error {
-	var err error
+	var boxes []string
 	for _, res := range results {
 		if is[*apply.PostponedError](res.Err) {
 			fmt.Fprintf(env.Stderr, "ocisi: %v, so it was left as it is\n", res.Err)
 			fmt.Fprintf(env.Stderr, "hint: leave it and run ocisi again; or end what runs in there, such as the shells of closed terminals: %s --force %s\n", verb, res.Step.Name)
-			err = exitError(exitNotNow)
+			boxes = append(boxes, res.Step.Name)
 		}
 	}
-	return err
+	if len(boxes) == 0 {
+		return nil
+	}
+	return &leftAloneError{boxes}
 }
 
 // apply runs a plan and shows it, and in the end what failed and what was done.
@@ -244,7 +268,7 @@ func (env Env) apply(ctx context.Context, s *session, p plan.Plan, jobs int, log
 	start := env.Now()
 	results := apply.Run(ctx, p, tools, apply.Options{Jobs: jobs, Serial: s.serial, Emit: show.show})
 	env.failures(results, s.config)
-	env.summary(results, env.Now().Sub(start))
+	fmt.Fprintln(env.Stdout, "\n"+summary(results, env.Now().Sub(start)))
 	return results
 }
 

@@ -212,8 +212,8 @@ func (env Env) buildHint(r apply.Result, config string) string {
 	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, env.self(config), r.Step.Wanted.Name)
 }
 
-// summary writes one line: what was done, what failed, what was not tried.
-func (env Env) summary(results []apply.Result, total time.Duration) {
+// summary is one line: what was done, what failed, what was not tried.
+func summary(results []apply.Result, total time.Duration) string {
 	n := map[string]int{}
 	for _, r := range results {
 		switch {
@@ -245,5 +245,5 @@ func (env Env) summary(results []apply.Result, total time.Duration) {
 	if len(parts) == 0 {
 		parts = []string{"nothing to do"}
 	}
-	fmt.Fprintf(env.Stdout, "\n%s in %s\n", strings.Join(parts, ", "), took(total))
+	return fmt.Sprintf("%s in %s", strings.Join(parts, ", "), took(total))
 }

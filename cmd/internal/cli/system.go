@@ -20,6 +20,8 @@ import (
 	"github.com/klmcwhirter/ocisi/embed/defaults"
 	"github.com/klmcwhirter/ocisi/internal/disk"
 	"github.com/klmcwhirter/ocisi/internal/process"
+	"github.com/klmcwhirter/ocisi/justfiles"
+	"github.com/klmcwhirter/ocisi/packaging/systemd"
 )
 
 // Env is everything a command can reach outside its own memory.
@@ -38,6 +40,9 @@ type Env struct {
 	ListPatience   time.Duration // with a list of docker's, before images are asked for one by one; 0: the engine package's
 	Files          fs.FS         // the file system, rooted at /
 	Defaults       fs.FS         // what setup writes below $XDG_CONFIG_HOME/ocisi
+	Recipes        fs.FS         // of just
+	Units          fs.FS         // of systemd, in the folder user
+	Program        string        // path of this program, symlinks resolved
 	Dir            string
 	Home           string // the user's, symlinks resolved
 	ConfigDir      string // $XDG_CONFIG_HOME/ocisi
@@ -67,6 +72,8 @@ func System() Env {
 		Version: version(),
 	}
 	env.Defaults, _ = fs.Sub(defaults.FS, "config") // the name is valid, so this cannot fail
+	env.Recipes, env.Units = justfiles.FS, systemd.FS
+	env.Program, _ = os.Executable()
 	env.Dir, _ = os.Getwd()
 	env.Home = resolved(xdg.Home)
 	env.ConfigDir = filepath.Join(xdg.ConfigHome, "ocisi")
