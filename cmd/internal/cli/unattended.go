@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/bootstrap/timer"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
