@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/timer"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
@@ -149,6 +151,23 @@ func hintForProject(err error, self string) string {
 	}
 	if e, ok := errors.AsType[*projectFileError](err); ok {
 		return "correct that place, or move the file away and run ocisi again: " + e.file
+	}
+	return hintForSession(err)
+}
+
+// hintForSession is for what is beside images and boxes: timers and recipes.
+func hintForSession(err error) string {
+	if is[*timer.NoSessionError](err) {
+		return "log in as yourself, at the screen or over ssh; not with su or sudo"
+	}
+	if is[*timer.PassingError](err) {
+		return "install it: brew install klmcwhirter/tap/ocisi; or copy it to ~/.local/bin and type that path"
+	}
+	if e, ok := errors.AsType[*own.ForeignError](err); ok {
+		return fmt.Sprintf("if you do not need it: mv %s %[1]s.mine", e.Path)
+	}
+	if e, ok := errors.AsType[*timerGroupsError](err); ok && len(e.found.Fix) > 0 {
+		return "before you enable the timer, type: " + strings.Join(e.found.Fix, "; ")
 	}
 	return ""
 }

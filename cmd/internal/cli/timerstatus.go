@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/timer"
+)
+
+func newTimerDisable(env Env) *cobra.Command {
+	return &cobra.Command{
+		Use:   "disable",
+		Short: "End it",
+		Long: `Stop the timer, and a run that is under way, and remove the units that
+'ocisi timer enable' wrote. What you wrote beside them stays.`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error { return env.disableTimer(cmd) },
+	}
+}
+
+func (env Env) disableTimer(cmd *cobra.Command) error {
+	ctx, s := cmd.Context(), timer.Systemd{Runner: env.Runner}
+	if _, err := s.Environment(ctx); err != nil {
+		return err
+	}
+	st, err := s.State(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := env.timerFiles([]timer.Unit{{Name: timer.Timer}, {Name: timer.Service}})
+	if err != nil {
+		return err
+	}
+	written := false
+	for _, f := range files {
+		ours, _, err := f.State()
+		if err != nil {
+			return err
+		}
+		if !ours && env.sameFile(f.Path, st.Unit) {
+			return &own.ForeignError{Path: f.Path}
+		}
+		written = written || ours
+	}
+	if !st.Enabled && !st.Active && !written {
+		_, err := fmt.Fprintln(env.Stdout, "nothing to do: the timer is not enabled")
+		return err
+	}
+	if st.Unit != "" {
+		if err := s.Disable(ctx); err != nil {
+			return err
+		}
+	}
+	removed, err := own.Remove(env.Disk, files)
+	for _, path := range removed {
+		fmt.Fprintf(env.Stdout, "removed  %s\n", env.short(path))
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.Reload(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(env.Stdout, "disabled")
+	return err
+}
+
+// sameFile compares two paths, one of which systemd may know by another name:
+// /home is a symlink on some systems.
+func (env Env) sameFile(a, b string) bool {
+	return b != "" && filepath.Base(a) == filepath.Base(b) && resolved(filepath.Dir(a)) == resolved(filepath.Dir(b))
+}
+
+// timerStatus is what 'timer status' tells.
+type timerStatus struct {
+	Enabled bool       `json:"enabled"` // it starts with the next login
+	Active  bool       `json:"active"`  // it waits for the next run
+	Unit    string     `json:"unit,omitempty"`
+	Next    *time.Time `json:"next,omitempty"`
+	Running bool       `json:"running"`
+	Last    *timerRun  `json:"last,omitempty"`
+	Battery *time.Time `json:"not_on_battery,omitempty"` // when a run was last not started, because of that
+	Log     string     `json:"log"`                      // a command
+}
+
+// timerRun is how a run ended.
+type timerRun struct {
+	Ended  time.Time `json:"ended"`
+	Exit   int       `json:"exit"`
+	Result string    `json:"result"` // systemd's word
+}
+
+func newTimerStatus(env Env) *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Tell when it runs next, and how it went",
+		Args:  usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s := timer.Systemd{Runner: env.Runner}
+			if _, err := s.Environment(cmd.Context()); err != nil {
+				return err
+			}
+			st, err := s.State(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return writeJSON(env.Stdout, statusOf(st))
+			}
+			return env.showTimer(st)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+func statusOf(st timer.State) timerStatus {
+	out := timerStatus{Enabled: st.Enabled, Active: st.Active, Unit: st.Unit, Running: st.Running, Log: journal, Next: known(st.Next), Battery: known(st.Unmet)}
+	if !st.Ended.IsZero() {
+		out.Last = &timerRun{st.Ended, st.Exit, st.Result}
+	}
+	return out
+}
+
+// known is nil for a time that is not.
+func known(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (env Env) showTimer(st timer.State) error {
+	enabled := "no; to begin with it: ocisi timer enable"
+	switch {
+	case st.Enabled && st.Active:
+		enabled = "yes"
+	case st.Enabled:
+		enabled = "yes, but it does not wait for its next run: systemctl --user restart " + timer.Timer
+	case st.Active:
+		enabled = "only until you log out; to keep it: ocisi timer enable"
+	}
+	rows := [][]string{{"enabled", enabled}}
+	if !st.Next.IsZero() {
+		rows = append(rows, []string{"next run", env.moment(st.Next)})
+	}
+	rows = append(rows, []string{"last run", env.lastRun(st)})
+	if !st.Unmet.IsZero() {
+		rows = append(rows, []string{"left out", env.moment(st.Unmet) + ": on battery"})
+	}
+	return table(env.Stdout, append(rows, []string{"log", journal}))
+}
+
+func (env Env) lastRun(st timer.State) string {
+	at := env.moment(st.Ended) + ": "
+	switch {
+	case st.Running:
+		return "is under way"
+	case st.Ended.IsZero():
+		return "none since you logged in"
+	case st.Exit == exitNotNow:
+		return at + "put off, wholly or for a box that somebody was in"
+	case st.Result == "success":
+		return at + "all went well"
+	case st.Result == "exit-code":
+		return at + fmt.Sprintf("failed with exit status %d", st.Exit)
+	}
+	return at + "failed: " + st.Result
+}
+
+// moment writes a time as people read it, in their zone.
+func (env Env) moment(t time.Time) string {
+	if t.IsZero() {
+		return "a day that systemd does not tell"
+	}
+	return t.In(env.Now().Location()).Format("Mon 2006-01-02 15:04")
+}
