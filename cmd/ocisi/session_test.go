@@ -100,8 +100,11 @@ var (
 
 func (b *book) read(path string, depth int) error {
 	text, err := os.ReadFile(path)
-	if err != nil || depth > 5 {
-		return errors.Join(err, fs.ErrInvalid)
+	if err == nil && depth > 5 {
+		err = errors.New("imports itself")
+	}
+	if err != nil {
+		return err
 	}
 	b.twice = b.twice || strings.Contains(string(text), "set allow-duplicate-recipes\n")
 	for line := range strings.Lines(string(text)) {
@@ -109,6 +112,9 @@ func (b *book) read(path string, depth int) error {
 		if m := import_.FindStringSubmatch(line); m != nil {
 			if rest, ok := strings.CutPrefix(m[2], "~/"); ok {
 				m[2] = filepath.Join(os.Getenv("HOME"), rest)
+			}
+			if !filepath.IsAbs(m[2]) {
+				m[2] = filepath.Join(filepath.Dir(path), m[2])
 			}
 			if _, err := os.Stat(m[2]); err != nil && m[1] == "?" {
 				continue

@@ -77,7 +77,7 @@ func hint(err error, self string) string {
 	if e, ok := errors.AsType[*engine.UnreachableError](err); ok {
 		return unreachableHint(e)
 	}
-	if e, ok := errors.AsType[*process.NotFoundError](err); ok {
+	if e, ok := errors.AsType[*process.NotFoundError](err); ok && e.Name != "just" {
 		return fmt.Sprintf("install %s; 'ocisi doctor' shows what else is missing", e.Name)
 	}
 	if e, ok := errors.AsType[*engine.InUseError](err); ok && len(e.Containers) > 0 {
@@ -169,7 +169,7 @@ func hintForSession(err error) string {
 	if e, ok := errors.AsType[*timerGroupsError](err); ok && len(e.found.Fix) > 0 {
 		return "before you enable the timer, type: " + strings.Join(e.found.Fix, "; ")
 	}
-	return ""
+	return justHint(err)
 }
 
 // conflictHint names the choices of a launcher whose place is taken.

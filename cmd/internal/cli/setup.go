@@ -107,6 +107,7 @@ func (o *setupOptions) apply(ctx context.Context, files bootstrap.Plan, r *proce
 		return err
 	}
 	o.next(enterCommand(r.wanted))
+	o.env.offerRecipes(ctx)
 	return nil
 }
 
