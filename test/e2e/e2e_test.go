@@ -234,6 +234,10 @@ clean='
   done
 '
 su -l dev -s /bin/bash -c "$clean" >/dev/null
+su -l dev -s /bin/bash -c 'systemctl --user disable --now ocisi-recreate.timer' 2>/dev/null || true
+rm -rf /usr/share/ublue-os /usr/share/ocisi /usr/bin/ujust
 cd /var/home/dev
+rm -rf .config/systemd/user/ocisi-recreate.* .config/just .Justfile
+su -l dev -s /bin/bash -c 'systemctl --user daemon-reload'
 rm -rf .config/ocisi .local/state/ocisi .local/share/ocisi .cache/ocisi .local/bin .local/share/applications .local/share/icons .vscode-server story
 `

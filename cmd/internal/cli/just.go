@@ -97,9 +97,9 @@ type justError struct {
 func (e *justError) Error() string {
 	why := e.err.Error()
 	if failed, ok := errors.AsType[*process.Error](e.err); ok && failed.Stderr != "" {
-		why = failed.Stderr
+		why, _, _ = strings.Cut(failed.Stderr, "\n") // what follows is a drawing
 	}
-	return fmt.Sprintf("just does not take %s%s: %s", e.file, e.when, oneLine(strings.TrimPrefix(why, "error: ")))
+	return fmt.Sprintf("just does not take %s%s: %s", e.file, e.when, strings.TrimPrefix(why, "error: "))
 }
 
 func (e *justError) Unwrap() error { return e.err }

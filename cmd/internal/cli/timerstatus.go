@@ -165,12 +165,14 @@ func (env Env) lastRun(st timer.State) string {
 		return "none since you logged in"
 	case st.Exit == exitNotNow:
 		return at + "put off, wholly or for a box that somebody was in"
-	case st.Result == "success":
-		return at + "all went well"
-	case st.Result == "exit-code":
+	case st.Result == "timeout":
+		return at + "ended, since it took too long"
+	case st.Result == "signal":
+		return at + "ended by a signal"
+	case st.Exit != 0:
 		return at + fmt.Sprintf("failed with exit status %d", st.Exit)
 	}
-	return at + "failed: " + st.Result
+	return at + "all went well"
 }
 
 // moment writes a time as people read it, in their zone.
