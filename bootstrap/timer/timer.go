@@ -56,15 +56,14 @@ func Units(shipped fs.FS, r Run) ([]Unit, error) {
 	if strings.ContainsAny(r.Program, `"'\`) {
 		return nil, fmt.Errorf("systemd runs no program whose path has a quote or a backslash in it: %s", r.Program)
 	}
-	command := quoted(r.Program)
-	for _, arg := range r.Args {
-		command += " " + quoted(strings.ReplaceAll(arg, "$", "$$"))
-	}
 	var lines strings.Builder
 	for _, e := range r.Env {
 		lines.WriteString("Environment=" + quoted(e) + "\n")
 	}
-	lines.WriteString("ExecStart=" + command + " ")
+	lines.WriteString("ExecStart=" + quoted(r.Program) + " ")
+	for _, arg := range r.Args {
+		lines.WriteString(quoted(strings.ReplaceAll(arg, "$", "$$")) + " ")
+	}
 	service, err := replace(shipped, Service, shippedProgram, lines.String())
 	if err != nil {
 		return nil, err

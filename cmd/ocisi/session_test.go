@@ -94,8 +94,8 @@ type book struct {
 }
 
 var (
-	aRecipe = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z0-9_-]*)( [^:]*)?:([^=]|$)`)
-	import_ = regexp.MustCompile(`^import(\??) ['"](.*)['"]$`)
+	aRecipe  = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z0-9_-]*)( [^:]*)?:([^=]|$)`)
+	anImport = regexp.MustCompile(`^import(\??) ['"](.*)['"]$`)
 )
 
 func (b *book) read(path string, depth int) error {
@@ -109,7 +109,7 @@ func (b *book) read(path string, depth int) error {
 	b.twice = b.twice || strings.Contains(string(text), "set allow-duplicate-recipes\n")
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
-		if m := import_.FindStringSubmatch(line); m != nil {
+		if m := anImport.FindStringSubmatch(line); m != nil {
 			if rest, ok := strings.CutPrefix(m[2], "~/"); ok {
 				m[2] = filepath.Join(os.Getenv("HOME"), rest)
 			}

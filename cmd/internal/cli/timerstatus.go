@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -24,10 +26,7 @@ func newTimerDisable(env Env) *cobra.Command {
 
 func (env Env) disableTimer(cmd *cobra.Command) error {
 	ctx, s := cmd.Context(), timer.Systemd{Runner: env.Runner}
-	if _, err := s.Environment(ctx); err != nil {
-		return err
-	}
-	st, err := s.State(ctx)
+	st, err := stateOf(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -35,16 +34,9 @@ func (env Env) disableTimer(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	written := false
-	for _, f := range files {
-		ours, _, err := f.State()
-		if err != nil {
-			return err
-		}
-		if !ours && env.sameFile(f.Path, st.Unit) {
-			return &own.ForeignError{Path: f.Path}
-		}
-		written = written || ours
+	written, err := env.written(files, st.Unit)
+	if err != nil {
+		return err
 	}
 	if !st.Enabled && !st.Active && !written {
 		_, err := fmt.Fprintln(env.Stdout, "nothing to do: the timer is not enabled")
@@ -59,14 +51,36 @@ func (env Env) disableTimer(cmd *cobra.Command) error {
 	for _, path := range removed {
 		fmt.Fprintf(env.Stdout, "removed  %s\n", env.short(path))
 	}
-	if err != nil {
-		return err
-	}
-	if err := s.Reload(ctx); err != nil {
+	if err = errors.Join(err, s.Reload(ctx)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(env.Stdout, "disabled")
 	return err
+}
+
+// stateOf asks systemd, and says of one that is not there what that means.
+func stateOf(ctx context.Context, s timer.Systemd) (timer.State, error) {
+	if _, err := s.Environment(ctx); err != nil {
+		return timer.State{}, err
+	}
+	return s.State(ctx)
+}
+
+// written reports whether a unit is on disk that ocisi wrote. That systemd has
+// loaded one which somebody else wrote is an error; unit is the file of it.
+func (env Env) written(files []own.File, unit string) (bool, error) {
+	found := false
+	for _, f := range files {
+		ours, _, err := f.State()
+		if err != nil {
+			return false, err
+		}
+		if !ours && env.sameFile(f.Path, unit) {
+			return false, &own.ForeignError{Path: f.Path}
+		}
+		found = found || ours
+	}
+	return found, nil
 }
 
 // sameFile compares two paths, one of which systemd may know by another name:
@@ -101,11 +115,7 @@ func newTimerStatus(env Env) *cobra.Command {
 		Short: "Tell when it runs next, and how it went",
 		Args:  usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := timer.Systemd{Runner: env.Runner}
-			if _, err := s.Environment(cmd.Context()); err != nil {
-				return err
-			}
-			st, err := s.State(cmd.Context())
+			st, err := stateOf(cmd.Context(), timer.Systemd{Runner: env.Runner})
 			if err != nil {
 				return err
 			}
