@@ -50,7 +50,11 @@ func (env Env) justGlobal(ctx context.Context) error {
 		return errors.Join(err, undo())
 	}
 	fmt.Fprintf(env.Stdout, "written  %s\n", env.short(recipes.Path))
-	fmt.Fprintf(env.Stdout, "edited   %s, which is what 'just -g' reads\n", env.short(file))
+	done := "edited"
+	if text == nil {
+		done = "written"
+	}
+	fmt.Fprintf(env.Stdout, "%-7s  %s, which is what 'just -g' reads\n", done, env.short(file))
 	fmt.Fprintln(env.Stdout, "\nnext: just -g ocisi-doctor")
 	return nil
 }
