@@ -38,6 +38,7 @@ type Entry struct {
 	Enabled   bool
 	Tag       string            // "latest" when the file does not say
 	Manager   Manager           // "" when the file does not say
+	Also      []Manager         // further ones, which get copies
 	Distrobox string            // name of the box; "" when the file does not say
 	Assemble  *bool             // nil when the file does not say
 	Args      map[string]string // build arguments
@@ -145,6 +146,7 @@ func (d *decoder) secondImage(e Entry, first Position) *ConfigError {
 // one image with two boxes: all that the image is built by is the same.
 func (e Entry) sameImage(first Entry) bool {
 	return e.Path == first.Path && e.Enabled == first.Enabled && e.MaxAge == first.MaxAge && maps.Equal(e.Args, first.Args) && reflect.DeepEqual(e.DevContainer, first.DevContainer) &&
+		slices.Equal(e.Also, first.Also) &&
 		e.HasBox() && first.HasBox() && e.BoxName() != first.BoxName()
 }
 
@@ -181,6 +183,9 @@ func (c *Config) Managers() []Manager {
 	seen := map[Manager]bool{}
 	for _, e := range c.Entries {
 		seen[c.ManagerOf(e, "")] = true
+		for _, m := range e.Also {
+			seen[m] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(seen))
 }

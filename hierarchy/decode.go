@@ -255,7 +255,7 @@ func (d *decoder) entry(n ast.Node) Entry {
 		"path":      d.text(&e.Path, "path", checkPath),
 		"enabled":   d.boolean("enabled", func(b bool) { e.Enabled = b }),
 		"tag":       d.text(&e.Tag, "tag", checkTag),
-		"manager":   d.manager(&e.Manager),
+		"manager":   d.managers(&e.Manager, &e.Also),
 		"distrobox": d.text(&e.Distrobox, "distrobox", checkBoxName),
 		"assemble":  d.boolean("assemble", func(b bool) { e.Assemble = &b }),
 		"args":      d.textMap(&e.Args, "args", checkArg),

@@ -38,11 +38,15 @@ func (g *Graph) Image(k Key) (Image, bool) {
 	return g.Images[i], true
 }
 
-// Managers returns the managers that the images use, each once, sorted.
+// Managers returns the managers whose stores are to have the images, each once,
+// sorted.
 func (g *Graph) Managers() []Manager {
 	seen := map[Manager]bool{}
 	for _, im := range g.Images {
 		seen[im.Manager] = true
+		for _, m := range im.Also {
+			seen[m] = true
+		}
 	}
 	return slices.Sorted(maps.Keys(seen))
 }
@@ -127,6 +131,7 @@ func (c *Config) Graph(h Host) (*Graph, error) {
 	for _, n := range r.readAll() {
 		r.add(n)
 	}
+	r.checkCopies()
 	for i := range r.nodes {
 		r.link(&r.nodes[i])
 	}
@@ -210,11 +215,12 @@ func (r *resolver) failIn(n *node, line int, word, problem, advice string) {
 	r.fail(e)
 }
 
-// Of returns the graph of some managers' images.
+// Of returns the graph of some managers' images, with no copies for others.
 func (g *Graph) Of(managers []Manager) *Graph {
 	out := &Graph{}
 	for _, im := range g.Images {
 		if slices.Contains(managers, im.Manager) {
+			im.Also = slices.DeleteFunc(slices.Clone(im.Also), func(m Manager) bool { return !slices.Contains(managers, m) })
 			out.Images = append(out.Images, im)
 		}
 	}

@@ -71,7 +71,8 @@ func (k Key) String() string { return string(k.Manager) + " " + k.Ref }
 type Image struct {
 	Name          string
 	Tag           string
-	Manager       Manager
+	Manager       Manager             // builds it, and has its box
+	Also          []Manager           // whose stores have a copy of it
 	Context       string              // absolute path of the build context
 	Containerfile string              // absolute path
 	Args          map[string]string   // build arguments
@@ -115,6 +116,10 @@ func (im Image) Ref() string { return im.Name + ":" + im.Tag }
 
 // Key returns the image's identity.
 func (im Image) Key() Key { return Key{im.Manager, im.Ref()} }
+
+// In reports whether a manager's store is to have the image: built there, or as
+// a copy.
+func (im Image) In(m Manager) bool { return im.Manager == m || slices.Contains(im.Also, m) }
 
 // Thin reports whether the image is a thin layer: built by
 // Containerfile.img-dx, never shared, always last.

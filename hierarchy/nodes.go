@@ -45,6 +45,7 @@ func (r *resolver) node(e Entry) node {
 	im := Image{
 		Name: e.Name, Tag: e.Tag,
 		Manager: r.config.ManagerOf(e, r.host.Manager),
+		Also:    slices.Clone(e.Also),
 		Context: dir,
 		Args:    maps.Clone(e.Args),
 		MaxAge:  r.config.maxAge(e),

@@ -29,6 +29,14 @@ type Boxer interface {
 	Box(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (plan.Action, error)
 }
 
+// A Copier copies images from the store of one manager to that of another, all of
+// them at once: steps are all copies of a plan that have both managers in common.
+// Progress is told of all together. What it returns is why images were not copied;
+// those that are not in there were.
+type Copier interface {
+	Copy(ctx context.Context, steps []plan.Step, emit func(hierarchy.Progress)) map[plan.Target]error
+}
+
 // A Remover removes a box, or an image's name.
 type Remover interface {
 	Remove(ctx context.Context, t plan.Target) error
@@ -40,6 +48,7 @@ type Tools struct {
 	Builder Builder
 	Boxer   Boxer
 	Remover Remover
+	Copier  Copier // nil: for plans without copies
 }
 
 // Options say how a plan is run.
@@ -110,8 +119,12 @@ func Run(ctx context.Context, p plan.Plan, tools Tools, o Options) []Result {
 		done:    map[plan.Target]chan struct{}{},
 		results: make([]Result, len(p.Steps)),
 		index:   map[plan.Target]int{},
+		loads:   map[way]*load{},
 	}
 	for i, s := range p.Steps {
+		if s.Action == plan.Copy {
+			r.addLoad(s)
+		}
 		r.done[s.Target] = make(chan struct{})
 		r.index[s.Target] = i
 		if r.serial[s.Manager] == nil {
@@ -137,6 +150,7 @@ type run struct {
 	done    map[plan.Target]chan struct{}
 	index   map[plan.Target]int
 	results []Result // each written before its done is closed
+	loads   map[way]*load
 
 	mu sync.Mutex // of Emit
 }
@@ -223,7 +237,7 @@ func (r *run) places(ctx context.Context, s plan.Step) (release func(), err erro
 		}
 	}
 	want := []chan struct{}{r.slots}
-	if s.Kind == plan.Image && r.options.Serial != nil && r.options.Serial(s.Manager) {
+	if s.Kind == plan.Image && s.Action != plan.Copy && r.options.Serial != nil && r.options.Serial(s.Manager) {
 		want = []chan struct{}{r.serial[s.Manager], r.slots}
 	}
 	for _, c := range want {
@@ -243,6 +257,8 @@ func (r *run) do(ctx context.Context, s plan.Step, res *Result) (err error) {
 	switch {
 	case s.Action == plan.Remove:
 		return r.tools.Remover.Remove(ctx, s.Target)
+	case s.Action == plan.Copy:
+		return r.copied(ctx, s, tell)
 	case s.Kind == plan.Base:
 		return r.tools.Puller.Pull(ctx, s, tell)
 	case s.Kind == plan.Image:

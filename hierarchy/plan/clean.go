@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -21,6 +22,9 @@ type CleanOptions struct {
 func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 	wanted := map[Target]string{}
 	for _, im := range g.Images {
+		for _, m := range im.Also {
+			wanted[Target{Image, m, im.Ref()}] = "kept"
+		}
 		t := Target{Image, im.Manager, im.Ref()}
 		wanted[t] = "kept"
 		if o.Boxless && im.Box == nil {
@@ -60,6 +64,15 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions)
 	return steps
 }
 
+// unwanted says why the config does not want an image.
+func unwanted(im hierarchy.StoredImage, t Target, wanted map[Target]string) string {
+	made, ok := hierarchy.ReadInputs(im.Labels, t.Name)
+	if source := (Target{Image, made.Manager, t.Name}); ok && made.Manager != t.Manager && wanted[source] != "" {
+		return fmt.Sprintf("a copy; the config has it in %s only (manager: [%[1]s, %s] keeps it)", made.Manager, t.Manager)
+	}
+	return "image is not in the config or disabled"
+}
+
 // cleanImages removes children before their parents: an engine keeps an image
 // that another is built on.
 func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, boxes []Step) []Step {
@@ -83,7 +96,7 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, b
 		case "boxless":
 			s.Reason = "no box is made from it; its layers stay while an image uses them"
 		default:
-			s.Reason = "image is not in the config or disabled"
+			s.Reason = unwanted(im, t, wanted)
 		}
 		for _, b := range boxes {
 			s.Needs = append(s.Needs, b.Target)

@@ -298,7 +298,7 @@ func (d *decider) look(i int) {
 		return
 	case !im.present:
 		// Nobody misses the name of an image whose layers its children have.
-		if len(im.children) == 0 || im.Box != nil {
+		if len(im.children) == 0 || im.Box != nil || d.lacksCopy(im) {
 			d.mark(i, d.absent(i))
 		}
 		return

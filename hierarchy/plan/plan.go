@@ -16,6 +16,7 @@ const (
 	Pull     Action = "pull"     // a base from its registry
 	Build    Action = "build"    // an image that is not there
 	Rebuild  Action = "rebuild"  // an image that is there
+	Copy     Action = "copy"     // an image from another manager's store
 	Create   Action = "create"   // a box that is not there
 	Recreate Action = "recreate" // a box that is there; kept after all when its image comes out the same
 	RollBack Action = "rollback" // a box to a generation of its
@@ -59,7 +60,12 @@ type Step struct {
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
 	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
 
-	Adds    int64 `json:"adds,omitempty"`    // bytes that a build is expected to add to the store, by the last one
+	// From is the manager whose image this one is a copy of; "" of all but copies.
+	// There is one step for each store that is to have one, whether it is made now
+	// (Copy) or not.
+	From hierarchy.Manager `json:"from,omitempty"`
+
+	Adds    int64 `json:"adds,omitempty"`    // bytes that a build or a copy is expected to add to the store, by what is there
 	Fetches int64 `json:"fetches,omitempty"` // bytes that a pull has to fetch at most, packed as they are; 0 when no registry was asked
 
 	Generation int  `json:"generation,omitempty"` // of a rollback: which one comes back
@@ -105,7 +111,8 @@ type Remote struct {
 // New plans a hierarchy, whose Inputs are set (Graph.Read). An image is built
 // when what it is built from has changed, or is about to; a base is pulled when
 // something is to be built from it, or when its registry has another one; a box
-// is made when its image or its spec has changed. What is there under a wanted
+// is made when its image or its spec has changed; a copy, when the store has none of
+// what the building manager has or will have. What is there under a wanted
 // name and was not made by ocisi is refused, and so is what another config made
 // and would make otherwise.
 //
@@ -134,6 +141,7 @@ func New(g *hierarchy.Graph, stores Stores, o Options) Plan {
 			p.Steps = append(p.Steps, d.boxStep(im, one))
 		}
 	}
+	p.Steps = append(p.Steps, d.copySteps()...)
 	return p
 }
 
