@@ -70,15 +70,13 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 	if len(names) == 0 {
 		return g, nil
 	}
+	named, err := g.Named(names)
+	if err != nil {
+		return nil, err
+	}
 	want := map[Key]bool{}
-	for _, name := range names {
-		found := g.named(name)
-		if len(found) == 0 {
-			return nil, &UnknownNameError{Name: name, Near: Nearest(name, g.names())}
-		}
-		for _, im := range found {
-			want[im.Key()] = true
-		}
+	for _, im := range named.Images {
+		want[im.Key()] = true
 	}
 	out := &Graph{}
 	for _, im := range slices.Backward(g.Images) { // children first
@@ -90,6 +88,27 @@ func (g *Graph) Only(names []string) (*Graph, error) {
 		}
 	}
 	slices.Reverse(out.Images)
+	return out, nil
+}
+
+// Named returns the graph of the named images alone (Only).
+func (g *Graph) Named(names []string) (*Graph, error) {
+	want := map[Key]bool{}
+	for _, name := range names {
+		found := g.named(name)
+		if len(found) == 0 {
+			return nil, &UnknownNameError{Name: name, Near: Nearest(name, g.names())}
+		}
+		for _, im := range found {
+			want[im.Key()] = true
+		}
+	}
+	out := &Graph{}
+	for _, im := range g.Images {
+		if want[im.Key()] {
+			out.Images = append(out.Images, im)
+		}
+	}
 	return out, nil
 }
 

@@ -198,6 +198,7 @@ type StoredImage struct {
 	Created int64             // Unix seconds
 	Size    int64             // bytes, as the engine counts them
 	Content string            // the same for images that differ in ocisi's labels at most; "" when nobody asked
+	DiffIDs []string          // of its layers, from the base up; nil when nobody asked
 }
 
 // Digest returns the digest under which the image was pulled by a name, or "":

@@ -19,12 +19,14 @@ type Recipe struct {
 	NoCache       bool              // build every step anew
 }
 
-// Progress is what an engine tells while it pulls or builds.
+// Progress is what an engine tells while it pulls, builds or copies.
 type Progress struct {
 	Step, Steps int    // of the Containerfile, from 1; 0 where the engine does not count
 	Title       string // of the step that starts: the instruction; "" for output
 	Cached      bool   // the step's result was there already
 	Log         string // a line that the step printed, without its newline; "" for a step
+
+	Bytes, Total int64 // of a copy: how much has been sent, and of how much, about; Total is 0 of all else
 }
 
 // BuildError says that a step of a build failed.

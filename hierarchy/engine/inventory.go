@@ -238,7 +238,7 @@ func (e *Engine) Inspect(ctx context.Context, ref string) (hierarchy.StoredImage
 	if err != nil {
 		return hierarchy.StoredImage{}, false, fmt.Errorf("inspecting %s: %w", ref, inWords(ctx, err))
 	}
-	im := hierarchy.StoredImage{ID: fullID(in.ID), Size: in.Size}
+	im := hierarchy.StoredImage{ID: fullID(in.ID), Size: in.Size, DiffIDs: in.RootFS.Layers}
 	im.Refs, im.Digests = parted(in.RepoTags, in.RepoDigests)
 	if in.Config != nil {
 		im.Labels = hierarchy.PlainLabels(in.Config.Labels)

@@ -6,6 +6,12 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
+// Copies plans the copies that the images of a graph are to have (Image.Also), of
+// what the stores have now, whatever the config says of it.
+func Copies(g *hierarchy.Graph, stores Stores, o Options) Plan {
+	return Plan{Steps: newDecider(g, stores, o).copySteps()}
+}
+
 // copySteps returns what is to be done about copies. All from one store to another
 // need what any of them needs: they go in one stream, in which the layers that
 // they share come once.
@@ -60,12 +66,20 @@ func compareCopy(im *decision, m hierarchy.Manager, there hierarchy.StoredImage,
 		return Copy, string(m) + " does not have it"
 	case im.build:
 		return Copy, from + " builds it anew"
-	case !im.present || there.Labels[hierarchy.LabelInputs] == im.stored.Labels[hierarchy.LabelInputs]:
-		return Keep, "nothing changed"
+	case !im.present:
+		return Keep, "already there"
+	case there.Labels[hierarchy.LabelInputs] == im.stored.Labels[hierarchy.LabelInputs] && sameLayers(there, im.stored):
+		return Keep, "already there"
 	case im.stored.Created < there.Created:
 		return Copy, from + " has another one"
 	}
 	return Copy, from + "'s is newer"
+}
+
+// sameLayers reports whether two images have the same layers, as far as anybody
+// asked: with equal inputs they mostly do, but for what their steps fetched.
+func sameLayers(a, b hierarchy.StoredImage) bool {
+	return a.DiffIDs == nil || b.DiffIDs == nil || slices.Equal(a.DiffIDs, b.DiffIDs)
 }
 
 // lacksCopy reports whether a store is to have a copy of an image and has none.

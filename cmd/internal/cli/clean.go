@@ -134,6 +134,9 @@ func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o prun
 	keep := map[string]bool{}
 	for _, im := range g.Images {
 		keep[im.Manager.StoreRef(im.Ref())] = true
+		for _, m := range im.Also {
+			keep[m.StoreRef(im.Ref())] = true
+		}
 		for _, b := range im.Bases {
 			keep[hierarchy.FullRef(b.As)] = true
 		}

@@ -66,7 +66,8 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 	root.AddCommand(
 		newSetup(env, g), newProcess(env, g), newRecreate(env, g), newPlan(env, g), newLock(env, g), newList(env, g),
 		newClean(env, g), newRollback(env, g), newDiff(env, g), newLint(env, g), newExports(env, g), newDevContainer(env, g),
-		newDoctor(env, g), newConfig(env, g), newImport(env, g), newTimer(env, g), newJust(env), newVersion(env),
+		newDoctor(env, g), newConfig(env, g), newImport(env, g), newTimer(env, g), newJust(env), newCopy(env, g),
+		newVersion(env),
 	)
 	complete(root, env, g)
 	return root

@@ -20,7 +20,7 @@ import (
 // what they cost besides their image; and to builds what they are expected to add.
 // It takes an engine up to a second a box, so boxes that stay are not looked at.
 func (s *session) describe(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
-	if err := errors.Join(s.price(ctx, stores, steps), s.expect(ctx, stores, steps)); err != nil {
+	if err := errors.Join(s.price(ctx, stores, steps), s.expect(ctx, stores, steps), s.weighCopies(ctx, stores, steps)); err != nil {
 		return err
 	}
 	for i := range steps {

@@ -111,6 +111,9 @@ func hintForStep(err error, self string) string {
 	if is[*thereError](err) {
 		return "look at it first: ocisi import --print …; then --force keeps what is there as FILE.old, and -o FILE writes elsewhere"
 	}
+	if e, ok := errors.AsType[*notBuiltError](err); ok && !e.foreign {
+		return "build it first: " + self + " process " + e.key.Ref
+	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"
 	}

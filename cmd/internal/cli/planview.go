@@ -74,7 +74,10 @@ func asides(s plan.Step) []string {
 	if s.Sessions > 0 {
 		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone without --force")
 	}
-	if s.Adds > 0 {
+	switch {
+	case s.Adds > 0 && s.From != "":
+		out = append(out, fmt.Sprintf("adds about %s to %s, which shares no layers with %s", size(s.Adds), s.Manager, s.From))
+	case s.Adds > 0:
 		out = append(out, "adds about "+size(s.Adds))
 	}
 	if s.Fetches > 0 {
@@ -98,12 +101,16 @@ func drifted(d hierarchy.Drift) string {
 	return text
 }
 
-// upToDate counts the images and boxes that a plan leaves as they are; "" when
+// upToDate counts the images, copies and boxes that a plan leaves as they are; "" when
 // there are none.
 func upToDate(p plan.Plan) string {
-	n := map[plan.Kind]int{}
+	n, copies := map[plan.Kind]int{}, 0
 	for _, s := range p.Steps {
-		if !s.Action.Changes() {
+		switch {
+		case s.Action.Changes():
+		case s.From != "":
+			copies++
+		default:
 			n[s.Kind]++
 		}
 	}
@@ -111,16 +118,23 @@ func upToDate(p plan.Plan) string {
 	if n[plan.Image] > 0 {
 		parts = append(parts, count(n[plan.Image], "image", "images"))
 	}
+	if copies > 0 {
+		parts = append(parts, count(copies, "copy", "copies"))
+	}
 	if n[plan.Box] > 0 {
 		parts = append(parts, count(n[plan.Box], "box", "boxes"))
 	}
 	switch {
 	case len(parts) == 0:
 		return ""
-	case n[plan.Image]+n[plan.Box] == 1:
+	case n[plan.Image]+n[plan.Box]+copies == 1:
 		return parts[0] + " is up to date"
 	}
-	return strings.Join(parts, " and ") + " are up to date"
+	text := parts[len(parts)-1]
+	if rest := parts[:len(parts)-1]; len(rest) > 0 {
+		text = strings.Join(rest, ", ") + " and " + text
+	}
+	return text + " are up to date"
 }
 
 // count writes a number with what is counted.

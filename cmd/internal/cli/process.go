@@ -264,7 +264,7 @@ func (env Env) postponed(results []apply.Result, verb string) error {
 // apply runs a plan and shows it, and in the end what failed and what was done.
 func (env Env) apply(ctx context.Context, s *session, p plan.Plan, jobs int, log *runLog, verbose bool) []apply.Result {
 	show := env.progress(p, log, verbose)
-	tools := apply.Tools{Puller: s, Builder: s, Boxer: s, Remover: s}
+	tools := apply.Tools{Puller: s, Builder: s, Boxer: s, Remover: s, Copier: s}
 	start := env.Now()
 	results := apply.Run(ctx, p, tools, apply.Options{Jobs: jobs, Serial: s.serial, Emit: show.show})
 	env.failures(results, s.config)

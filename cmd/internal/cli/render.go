@@ -92,6 +92,9 @@ func (p *progress) show(e apply.Event) {
 // starting says what begins. Why was in the plan.
 func starting(s plan.Step) string {
 	what := string(s.Manager) + " " + string(s.Kind)
+	if s.From != "" {
+		what += ", a copy of " + string(s.From) + "'s"
+	}
 	if s.NoCache {
 		what += ", every step anew"
 	}
@@ -100,7 +103,7 @@ func starting(s plan.Step) string {
 
 func (p *progress) done(name string, r apply.Result) {
 	verb := map[plan.Action]string{
-		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built",
+		plan.Pull: "pulled", plan.Build: "built", plan.Rebuild: "built", plan.Copy: "copied",
 		plan.Create: "created", plan.Recreate: "recreated", plan.RollBack: "back", plan.Export: "exported", plan.Trim: "trimmed", plan.Remove: "removed", plan.Keep: "kept",
 	}[r.Action]
 	if !r.Step.Action.Changes() {
@@ -115,6 +118,10 @@ func (p *progress) done(name string, r apply.Result) {
 }
 
 func (p *progress) working(name string, pr hierarchy.Progress) {
+	if pr.Total > 0 {
+		p.line(name, "", fmt.Sprintf("%d %%", 100*pr.Bytes/pr.Total), fmt.Sprintf("%s of about %s", size(pr.Bytes), size(pr.Total)))
+		return
+	}
 	if pr.Title == "" {
 		p.log.printf("%s | %s", name, pr.Log)
 		if p.verbose {
@@ -206,7 +213,7 @@ func brief(r apply.Result) string {
 }
 
 func (env Env) buildHint(r apply.Result, config string) string {
-	if r.Step.Kind != plan.Image {
+	if r.Step.Kind != plan.Image || r.Step.From != "" {
 		return ""
 	}
 	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, env.self(config), r.Step.Wanted.Name)
@@ -233,6 +240,7 @@ func summary(results []apply.Result, total time.Duration) string {
 		}
 	}
 	add(n["image build"]+n["image rebuild"], "image", "images", "built")
+	add(n["image copy"], "image", "images", "copied")
 	add(n["box create"]+n["box recreate"], "box", "boxes", "made")
 	add(n["box rollback"], "box", "boxes", "rolled back")
 	add(n["box export"], "box", "boxes", "exported")

@@ -18,7 +18,7 @@ import (
 )
 
 // session is the engines of one run, and does the work of a plan's steps with
-// them: it is apply's Puller, Builder, Boxer and Remover.
+// them: it is apply's Puller, Builder, Boxer, Remover and Copier.
 type session struct {
 	env     Env
 	engines map[hierarchy.Manager]*engine.Engine
@@ -139,6 +139,9 @@ func (s *session) look(ctx context.Context, g *hierarchy.Graph, m hierarchy.Mana
 			return store, err
 		}
 	}
+	if err := s.lookAtCopies(ctx, &store, g); err != nil {
+		return store, err
+	}
 	for _, im := range g.Boxes() {
 		if im.Manager != m {
 			continue
@@ -150,11 +153,12 @@ func (s *session) look(ctx context.Context, g *hierarchy.Graph, m hierarchy.Mana
 	return store, nil
 }
 
-// namesOf returns the full names of a manager's images and bases.
+// namesOf returns the full names of the images that a manager's store is to have,
+// and of their bases.
 func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
 	names := map[string]bool{}
 	for _, im := range g.Images {
-		if im.Manager != m {
+		if !im.In(m) {
 			continue
 		}
 		names[m.StoreRef(im.Ref())] = true

@@ -137,7 +137,7 @@ func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.S
 	builds := map[hierarchy.Manager][]*plan.Step{}
 	for i := range steps {
 		st := &steps[i]
-		if st.Kind != plan.Image {
+		if st.Kind != plan.Image || st.From != "" {
 			continue
 		}
 		g.Images = append(g.Images, st.Wanted)
@@ -186,13 +186,13 @@ func presentOf(g *hierarchy.Graph, store hierarchy.Store) (found *present, below
 	bases, images := &present{}, &present{}
 	below = map[string][]string{}
 	for _, im := range g.Images { // parents first
-		if im.Manager != store.Manager {
+		if !im.In(store.Manager) {
 			continue
 		}
-		full := im.Manager.StoreRef(im.Ref())
+		full := store.Manager.StoreRef(im.Ref())
 		name := hierarchy.FamiliarRef(full)
 		for _, p := range im.Parents {
-			parent := hierarchy.FamiliarRef(im.Manager.StoreRef(p.As))
+			parent := hierarchy.FamiliarRef(store.Manager.StoreRef(p.As))
 			below[name] = append(append(below[name], parent), below[parent]...)
 		}
 		for _, b := range im.Bases {

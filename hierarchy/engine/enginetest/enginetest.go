@@ -17,6 +17,11 @@
 //	docker-build-NAME.err      the build of the image NAME (without its tag) fails so
 //	docker-build.block         builds do not end until they are cancelled (also -NAME)
 //	docker-pull.err            pulls fail with the file as message
+//	docker-save.cut            images that are written out end in the middle
+//	docker-save.block          they stop there until the client leaves
+//	docker-load.err            images are not loaded, and the file is why: docker
+//	                           says so when it has begun to answer
+//	docker-load.other          they are loaded with another layer on top
 //	distrobox-VERB.err         distrobox VERB prints the file on stderr and exits 1
 //	distrobox-VERB-NAME.err    the same for one box; an enter has started the box
 //	                           first, which prints the file to its log and ends
@@ -34,6 +39,10 @@
 // so a script can add and remove them as it goes: a base moves when another
 // Image has its name in docker-registry.json. A pull that finds nothing fails
 // with "manifest unknown".
+//
+// Images are written out and loaded in the older of the two forms that engines have,
+// with an OCI layout beside it that has the first of them only, as docker does. There
+// are a few zeros in place of each layer.
 //
 // A build makes a layer of every RUN, COPY and ADD. It is the one that the cache
 // has for the same instruction on the same layers with the same arguments and

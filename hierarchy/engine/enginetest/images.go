@@ -31,6 +31,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /images/create", a.pull)
 	mux.HandleFunc("GET /images/", a.oneImage)
 	mux.HandleFunc("GET /images/get", a.save)
+	mux.HandleFunc("POST /images/load", a.load)
 	mux.HandleFunc("POST /images/", a.tag)
 	mux.HandleFunc("DELETE /images/", a.removeImage)
 	mux.HandleFunc("GET /containers/json", a.listContainers)
@@ -303,10 +304,4 @@ func (a *api) inspected(im Image) map[string]any {
 		"Id": im.ID, "RepoTags": a.tags(im.Refs), "RepoDigests": a.tags(im.Digests), "Size": size(im), "Created": rfc3339(im.Created),
 		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids}, "GraphDriver": a.store.driver(im),
 	}
-}
-
-// save answers with an archive that has no layers: those of the fake are sizes.
-func (a *api) save(w http.ResponseWriter, r *http.Request) {
-	a.store.calls.add("%s save %s", a.store.name, strings.Join(r.URL.Query()["names"], " "))
-	_, _ = w.Write(make([]byte, 1024)) // where a tar ends
 }

@@ -59,7 +59,7 @@ func (w *watch) ask(point string, done bool) Verdict {
 
 // streams tells the requests whose answer cannot wait until they are done.
 func streams(path string) bool {
-	return path == "/grpc" || path == "/session" || path == "/enginetest/build"
+	return path == "/grpc" || path == "/session" || path == "/enginetest/build" || path == "/images/get" || path == "/images/load"
 }
 
 // watched does a request as the watch says.
