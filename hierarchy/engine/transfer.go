@@ -170,7 +170,7 @@ func isCopy(a, b hierarchy.StoredImage) bool {
 func (c *transfer) removeLeft(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
-	list, err := c.to.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
+	list, err := c.to.dangling(ctx)
 	if err != nil {
 		c.to.log.DebugContext(ctx, "looking for copies without a name", "err", err)
 		return
@@ -184,6 +184,14 @@ func (c *transfer) removeLeft(ctx context.Context) {
 			c.to.RemoveSuperseded(ctx, fullID(im.ID))
 		}
 	}
+}
+
+// dangling lists the images without a name.
+func (e *Engine) dangling(ctx context.Context) ([]image.Summary, error) {
+	ctx, cancel := e.ask(ctx)
+	defer cancel()
+	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("dangling", "true"))})
+	return list, inWords(ctx, err)
 }
 
 // tellEvery is how often at most the progress of a copy is told.

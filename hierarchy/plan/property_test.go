@@ -92,7 +92,7 @@ func TestRunsConverge(t *testing.T) {
 		for range 6 {
 			o := plan.Options{}
 			var names []string
-			switch r.IntN(8) {
+			switch r.IntN(10) {
 			case 0:
 				w.prune()
 			case 1:
@@ -121,6 +121,11 @@ func TestRunsConverge(t *testing.T) {
 				w.pins["ghcr.io/x/b0:1"] = sum(fmt.Sprint("pin", r.IntN(3)))
 			case 7:
 				delete(w.pins, "ghcr.io/x/b0:1")
+			case 8:
+				w.podman.Images = nil
+			case 9:
+				w.podman.Images = nil
+				w.prune()
 			}
 			w.run(w.plan(o, names...), sometimes)
 			o.Force = false

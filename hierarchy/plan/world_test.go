@@ -26,6 +26,7 @@ type world struct {
 	registry map[string]string // reference → digest
 	pins     map[string]string
 	store    hierarchy.Store
+	podman   hierarchy.Store // which has copies only
 	now      time.Time
 	home     string
 	built    int // steps without cache are never the same twice
@@ -44,7 +45,7 @@ func sum(words ...string) string {
 func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, files: map[string]string{}, registry: map[string]string{}, pins: map[string]string{},
-		store: hierarchy.Store{Manager: hierarchy.Docker}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		store: hierarchy.Store{Manager: hierarchy.Docker}, podman: hierarchy.Store{Manager: hierarchy.Podman}, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 }
 
@@ -105,7 +106,7 @@ func (w *world) plan(o plan.Options, names ...string) plan.Plan {
 	w.t.Helper()
 	g := w.graph(names...)
 	o.Now = w.now
-	stores := plan.Stores{hierarchy.Docker: w.store}
+	stores := plan.Stores{hierarchy.Docker: w.store, hierarchy.Podman: w.podman}
 	if o.Refresh {
 		o.Remote = map[plan.Target]plan.Remote{}
 		for t, have := range plan.Known(g, stores, false) {
@@ -152,13 +153,15 @@ func (w *world) run(p plan.Plan, fails func(plan.Step) bool) (did []string) {
 			failed[s.Target] = true
 			continue
 		}
-		switch s.Kind {
-		case plan.Base:
+		switch {
+		case s.Action == plan.Copy:
+			w.copy(s)
+		case s.Kind == plan.Base:
 			w.pull(s)
-		case plan.Image:
+		case s.Kind == plan.Image:
 			w.build(s)
 			did = append(did, s.Name)
-		case plan.Box:
+		case s.Kind == plan.Box:
 			if w.box(s) {
 				did = append(did, s.Name)
 			}
@@ -207,7 +210,20 @@ func (w *world) build(s plan.Step) {
 	labels := im.Recipe("/c/ocisi.yaml", made).Labels
 	id := sum(append(content, fmt.Sprint(labels))...)
 	ref := im.Manager.StoreRef(im.Ref())
-	w.put(hierarchy.StoredImage{ID: id, Refs: []string{ref}, Labels: labels, Content: sum(content...)}, ref)
+	w.put(hierarchy.StoredImage{ID: id, Refs: []string{ref}, Labels: labels, Content: sum(content...), DiffIDs: []string{sum(content...)}}, ref)
+}
+
+// copy gives podman what docker has.
+func (w *world) copy(s plan.Step) {
+	w.t.Helper()
+	im, ok := w.store.Image("docker.io/library/" + s.Name)
+	if !ok {
+		w.t.Fatalf("%s is copied and is not there", s.Name)
+	}
+	name := "localhost/" + s.Name
+	w.podman.Images = slices.DeleteFunc(w.podman.Images, func(x hierarchy.StoredImage) bool { return slices.Contains(x.Refs, name) })
+	im.Refs = []string{name}
+	w.podman.Images = append(w.podman.Images, im)
 }
 
 // box makes a box, and reports whether it had to.
@@ -244,6 +260,13 @@ func (w *world) settled(o plan.Options, after string) {
 	w.t.Helper()
 	if p := w.plan(o); p.Changes() != 0 {
 		w.t.Fatalf("after %s:\n%s", after, reasons(p))
+	}
+	for _, im := range w.graph().Images {
+		source, there := w.store.Image("docker.io/library/" + im.Ref())
+		made, copied := w.podman.Image("localhost/" + im.Ref())
+		if len(im.Also) > 0 && (!copied || there && source.Content != made.Content) {
+			w.t.Fatalf("after %s: podman's %s is not docker's", after, im.Ref())
+		}
 	}
 }
 
@@ -311,7 +334,11 @@ func random(t *testing.T, r *rand.Rand) *world {
 	}
 	w.files["d/unrelated"] = "1"
 	for i, text := range texts {
-		w.image(fmt.Sprint("im", i), text, "args: {V: v0}", fmt.Sprint("assemble: ", leaf[i] || r.IntN(5) == 0))
+		more := []string{"args: {V: v0}", fmt.Sprint("assemble: ", leaf[i] || r.IntN(5) == 0)}
+		if r.IntN(4) == 0 {
+			more = append(more, "manager: [docker, podman]")
+		}
+		w.image(fmt.Sprint("im", i), text, more...)
 	}
 	for _, ref := range []string{"ghcr.io/x/b0:1", "ghcr.io/x/b1:1", "quay.io/x/tool:1"} {
 		w.registry[ref] = sum(ref)
@@ -332,7 +359,7 @@ func descendants(g *hierarchy.Graph, has func(hierarchy.Image) bool) []string {
 func images(p plan.Plan) []string {
 	var out []string
 	for _, s := range p.Steps {
-		if s.Kind == plan.Image && s.Action.Changes() {
+		if s.Kind == plan.Image && s.From == "" && s.Action.Changes() {
 			out = append(out, s.Name)
 		}
 	}

@@ -7,7 +7,7 @@
 # small, so that what is measured is the way to the engine and back.
 set -euo pipefail
 export LC_ALL=C
-runs=${BENCH_RUNS:-15} builds=${BENCH_BUILDS:-5} starts=${BENCH_STARTS:-3}
+runs=${BENCH_RUNS:-15} builds=${BENCH_BUILDS:-5} starts=${BENCH_STARTS:-3} copies=${BENCH_COPIES:-3}
 base=ghcr.io/ublue-os/debian-toolbox:latest
 images=(bench-base bench-tools bench-go bench-python bench-zig bench-go-dx bench-python-dx bench-zig-dx)
 leaf=bench-go # without a box
@@ -324,6 +324,50 @@ fuse_all() {
 	by_fuse rm --force --time 0 bench-store > /dev/null
 }
 
+# A copy of 1 GB that nothing packs, beside the engines' own programs in a pipe.
+copy_docker() { copied bench-big-docker podman; }
+copy_podman() { copied bench-big-podman docker; }
+pipe_docker() { docker save bench-big-docker:latest | podman load --quiet; }
+pipe_podman() { podman save --quiet localhost/bench-big-podman:latest | docker load --quiet; }
+before_copy_docker() { podman rmi --force localhost/bench-big-docker:latest docker.io/library/bench-big-docker:latest || true; podman image prune --force; sync; }
+before_copy_podman() { docker rmi --force bench-big-podman:latest localhost/bench-big-podman:latest || true; docker image prune --force; sync; }
+before_pipe_docker() { before_copy_docker; }
+before_pipe_podman() { before_copy_podman; }
+
+# copied IMAGE TO: a copy by ocisi, and the most memory that it had, in kB
+copied() {
+	local pid
+	ocisi copy --file "$work/copy.yaml" "$1" --to "$2" &
+	pid=$!
+	while sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" > peak.now 2> /dev/null && [[ -s peak.now ]]; do
+		mv peak.now peak.last
+		sleep 0.05
+	done
+	cat peak.last >> "times/$1.peak"
+	wait "$pid"
+}
+
+copy_all() {
+	say 'copies of 1 GB'
+	printf 'FROM %s\nRUN head -c 1000000000 /dev/urandom > /bench-big\n' "$base" | tee images/Containerfile.bench-big-docker > images/Containerfile.bench-big-podman
+	printf -- '- {name: bench-big-%s, path: images, enabled: true, manager: %s}\n' docker docker podman podman > copy.yaml
+	timed first ocisi process --file "$work/copy.yaml"
+	race "$copies" copy_docker pipe_docker copy_podman pipe_podman
+	before_copy_docker > /dev/null 2>&1
+	before_copy_podman > /dev/null 2>&1
+	docker rmi --force bench-big-docker:latest > /dev/null
+	podman rmi --force localhost/bench-big-podman:latest > /dev/null
+}
+
+copy_table() {
+	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
+	echo '|---|---:|---:|---|---:|---:|---:|---:|'
+	row 'an image of 1 GB from docker to rootless podman' copy_docker pipe_docker '`docker save \\| podman load`'
+	row 'an image of 1 GB from rootless podman to docker' copy_podman pipe_podman '`podman save \\| docker load`'
+	echo
+	echo "Most memory that ocisi had in a copy: $(cat times/bench-big-*.peak | sort --numeric-sort | tail -n 1) kB"
+}
+
 table() {
 	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
 	echo '|---|---:|---:|---|---:|---:|---:|---:|'
@@ -357,13 +401,23 @@ main() {
 	strangers
 	bake_file > bake.hcl
 	docker pull --quiet "$base" > /dev/null
+	if [[ -n ${BENCH_COPY:-} ]]; then
+		copy_all
+		copy_table
+		return
+	fi
 	if [[ -z ${BENCH_FIRST:-} ]]; then
 		docker_all
 		podman_all
+		copy_all
 	fi
 	first_all
 	fuse_all
 	table
+	if [[ -z ${BENCH_FIRST:-} ]]; then
+		echo
+		copy_table
+	fi
 }
 
 main
