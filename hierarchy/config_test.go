@@ -184,6 +184,39 @@ images:
 	}
 }
 
+// The first manager builds, the others get copies; a graph of some managers has no
+// copies for the others.
+func TestManagers(t *testing.T) {
+	c := parse(t, `- {name: fedora-dev-base, path: fedora, enabled: true, manager: [podman, docker]}
+- {name: debian, path: debian, tag: bookworm, enabled: false, manager: &m [docker]}
+`)
+	if e := c.Entries[0]; e.Manager != hierarchy.Podman || !slices.Equal(e.Also, []hierarchy.Manager{hierarchy.Docker}) {
+		t.Errorf("%s, also %s", e.Manager, e.Also)
+	}
+	if e := c.Entries[1]; e.Manager != hierarchy.Docker || len(e.Also) > 0 {
+		t.Errorf("%s, also %s", e.Manager, e.Also)
+	}
+	both := []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman}
+	if !slices.Equal(c.Managers(), both) {
+		t.Error(c.Managers())
+	}
+	g, err := c.Graph(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	im := g.Images[0]
+	if im.Manager != hierarchy.Podman || !im.In(hierarchy.Docker) || !im.In(hierarchy.Podman) || !slices.Equal(g.Managers(), both) {
+		t.Errorf("%+v", im)
+	}
+	alone := g.Of([]hierarchy.Manager{hierarchy.Podman})
+	if len(alone.Images) != 1 || alone.Images[0].In(hierarchy.Docker) || !g.Images[0].In(hierarchy.Docker) {
+		t.Errorf("%+v", alone.Images)
+	}
+	if len(g.Of([]hierarchy.Manager{hierarchy.Docker}).Images) > 0 {
+		t.Error("a copy without its source")
+	}
+}
+
 // configErrors are whole messages, from the file on.
 func TestConfigErrors(t *testing.T) {
 	entry := func(rest string) string { return "- name: fedora-dev-base\n  path: fedora\n  enabled: true\n" + rest }
@@ -210,6 +243,16 @@ func TestConfigErrors(t *testing.T) {
 		{"duplicate box", entry("") + "- name: fedora-dev-base-dx\n  path: fedora\n  enabled: true\n- name: fedora-dev-base-dx\n  path: fedora\n  tag: 2\n  enabled: true\n",
 			":7:3: a second box fedora-dev-base-dx; the first is in line 4\n  - name: fedora-dev-base-dx\n    ^\n  give one of them another name: distrobox: fedora-dev-base-dx-2"},
 		{"unknown manager", entry("  manager: dokcer\n"), ":4:12: unknown manager \"dokcer\"\n    manager: dokcer\n             ^\n  write docker or podman"},
+		{"a manager twice", entry("  manager: [docker, podman, docker]\n"), ":4:29: manager docker is listed twice\n    manager: [docker, podman, docker]\n                              ^\n  name each once: the first builds, the others get copies"},
+		{"no manager", entry("  manager: []\n"), ":4:12: manager is an empty list\n    manager: []\n             ^\n  write docker, podman or [docker, podman]"},
+		{"unknown manager in a list", entry("  manager: [docker, pudman]\n"), ":4:21: unknown manager \"pudman\"\n"},
+		{"a list in a list of managers", entry("  manager: [docker, [podman]]\n"), ":4:21: manager wants text, not a list"},
+		{"a list for all", "manager: [docker, podman]\nimages: []\n", ":1:10: manager wants text, not a list"},
+		{"a copy of an image's name", entry("  manager: [docker, podman]\n") + entry("  manager: podman\n"),
+			":4:12: podman's copy of fedora-dev-base:latest would take the name of the image in line 5\n    manager: [docker, podman]\n             ^\n  give one of them another tag, or leave podman out here"},
+		{"two copies of a name", entry("  manager: [podman, docker]\n") + "- {name: docker.io/library/fedora-dev-base, path: fedora, enabled: true, manager: [podman, docker]}\n",
+			":5:83: docker's copy of docker.io/library/fedora-dev-base:latest would take the name of the image in line 1"},
+		{"copies of one image that differ", entry("  manager: [docker, podman]\n  assemble: true\n") + entry("  manager: docker\n  assemble: true\n  distrobox: other\n"), ":6:9: a second image fedora-dev-base:latest"},
 		{"metacharacter in a path", "- name: a\n  path: x; rm -rf ~\n  enabled: true\n", ":2:9: path \"x; rm -rf ~\" holds ';', which a shell would not take as itself"},
 		{"metacharacter in a name", "- name: a$(id)\n  path: x\n  enabled: true\n", `name "a$(id)" is no image name`},
 		{"metacharacter in a tag", entry("  tag: 1;2\n"), `tag "1;2" is no image tag`},

@@ -58,7 +58,7 @@ func (w *worker) Remove(ctx context.Context, t plan.Target) error {
 }
 
 func (w *worker) tools() apply.Tools {
-	return apply.Tools{Puller: w, Builder: w, Boxer: w, Remover: w}
+	return apply.Tools{Puller: w, Builder: w, Boxer: w, Remover: w, Copier: w}
 }
 
 func image(name string, parents ...string) plan.Step {

@@ -2,7 +2,7 @@ package apply
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
@@ -15,14 +15,15 @@ type way struct{ from, to hierarchy.Manager }
 // their steps has its turn.
 type load struct {
 	steps []plan.Step
-	once  sync.Once
-	errs  map[plan.Target]error
+	begun atomic.Bool
+	done  chan struct{}
+	errs  map[plan.Target]error // before done is closed
 }
 
 func (r *run) addLoad(s plan.Step) {
 	w := way{s.From, s.Manager}
 	if r.loads[w] == nil {
-		r.loads[w] = new(load)
+		r.loads[w] = &load{done: make(chan struct{})}
 	}
 	r.loads[w].steps = append(r.loads[w].steps, s)
 }
@@ -31,6 +32,10 @@ func (r *run) addLoad(s plan.Step) {
 // Its steps need the same ones, so that all have their turn or none has.
 func (r *run) copied(ctx context.Context, s plan.Step, tell func(hierarchy.Progress)) error {
 	l := r.loads[way{s.From, s.Manager}]
-	l.once.Do(func() { l.errs = r.tools.Copier.Copy(ctx, l.steps, tell) })
+	if !l.begun.Swap(true) {
+		l.errs = r.tools.Copier.Copy(ctx, l.steps, tell)
+		close(l.done)
+	}
+	<-l.done // the copy ends with ctx
 	return l.errs[s.Target]
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // streamBuffer is how much of a stream is held at a time.
@@ -66,6 +67,12 @@ func (c *transfer) save(ctx context.Context, to io.Writer, told func(int)) error
 	var ids []string
 	for _, src := range c.sources {
 		ids = append(ids, src.ID)
+	}
+	if c.from.differs.saveByProgram {
+		return c.from.opts.Runner.Run(ctx, process.Cmd{
+			Name: "podman", Args: append([]string{"save", "--quiet", "--format", "docker-archive", "--multi-image-archive"}, ids...),
+			Env: []string{"LC_ALL=C"}, Stdout: meteredWriter{to, told},
+		})
 	}
 	archive, err := c.from.api.ImageSave(ctx, ids)
 	if err != nil {
@@ -144,6 +151,18 @@ type metered struct {
 
 func (m metered) Read(p []byte) (int, error) {
 	n, err := m.Reader.Read(p)
+	m.told(n)
+	return n, err
+}
+
+// meteredWriter is a writer that tells how much was written.
+type meteredWriter struct {
+	io.Writer
+	told func(int)
+}
+
+func (m meteredWriter) Write(p []byte) (int, error) {
+	n, err := m.Writer.Write(p)
 	m.told(n)
 	return n, err
 }

@@ -131,7 +131,7 @@ func TestCopyTo(t *testing.T) {
 		from, to := string(p.Manager()), string(p.to.Manager())
 		var saved []string
 		for _, c := range p.server.Calls() {
-			if strings.HasPrefix(c, from+" save ") {
+			if strings.HasPrefix(c, from+" save sha256:") {
 				saved = append(saved, c)
 			}
 		}
@@ -191,7 +191,7 @@ func TestCopyToForeign(t *testing.T) {
 			p.t.Error(errs)
 		}
 		p.holds("go:1=base:1 ", "dx:1=dx:1 new") // the other one is copied
-		if errs := p.copy(p.t.Context(), "go:1"); len(errs) != 1 || len(slices.DeleteFunc(p.server.Calls(), func(c string) bool { return !strings.Contains(c, " save ") })) != 1 {
+		if errs := p.copy(p.t.Context(), "go:1"); len(errs) != 1 || len(slices.DeleteFunc(p.server.Calls(), func(c string) bool { return !strings.Contains(c, " save sha256:") })) != 1 {
 			p.t.Errorf("%v\n%q", errs, p.server.Calls())
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,8 @@ func (p *program) podman(ctx context.Context) {
 		p.podmanBuild(ctx, args[1:])
 	case "pull":
 		p.podmanPull(ctx, args[1:])
+	case "save":
+		p.podmanSave(ctx, args[1:])
 	case "system":
 		p.podmanService(ctx, args[1:])
 	case "version", "--version":
@@ -110,6 +113,23 @@ func (p *program) podmanPull(ctx context.Context, args []string) {
 		p.exit("Error: unable to copy from source docker://%s: %v", ref, err)
 	}
 	_ = body.Close()
+}
+
+// podmanSave writes images out.
+func (p *program) podmanSave(ctx context.Context, args []string) {
+	names := url.Values{}
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "sha256:") {
+			names.Add("names", arg)
+		}
+	}
+	body, err := call(ctx, p.getenv(envPodman), http.MethodGet, "/images/get?"+names.Encode(), nil)
+	if err == nil {
+		_, err = io.Copy(p.stdout, body)
+	}
+	if err != nil {
+		p.exit("Error: %v", err)
+	}
 }
 
 // podmanService serves the server's podman on a socket of the caller's choice
