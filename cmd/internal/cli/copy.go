@@ -58,7 +58,7 @@ func (o *copyOptions) run(cmd *cobra.Command, names []string) error {
 	}
 	g, err := copied(all, names, to)
 	if err != nil {
-		return &usageError{cmd: cmd, err: err}
+		return err
 	}
 	env, log, end, err := o.env.begin("copy", o.globals.verbose, o.dryRun)
 	if err != nil {
@@ -93,7 +93,7 @@ func copied(all *hierarchy.Graph, names []string, to hierarchy.Manager) (*hierar
 			}
 		}
 		if own {
-			return nil, fmt.Errorf("%s is built by %s, so there is nothing to copy", name, to)
+			return nil, &usageError{err: fmt.Errorf("%s is built by %s, so there is nothing to copy", name, to)}
 		}
 	}
 	return out, nil

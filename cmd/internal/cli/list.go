@@ -56,13 +56,15 @@ func newList(env Env, g *globals) *cobra.Command {
 
 // listedImage is a row of list.
 type listedImage struct {
-	Name     string            `json:"name"`
-	Tag      string            `json:"tag"`
-	Manager  hierarchy.Manager `json:"manager"`
-	Path     string            `json:"path"` // absolute directory of the Containerfile
-	Enabled  bool              `json:"enabled"`
-	Assemble bool              `json:"assemble"`      // a box is made from it
-	Box      string            `json:"box,omitempty"` // its name
+	Name    string            `json:"name"`
+	Tag     string            `json:"tag"`
+	Manager hierarchy.Manager `json:"manager"`
+
+	Also     []hierarchy.Manager `json:"also,omitempty"` // managers that get copies
+	Path     string              `json:"path"`           // absolute directory of the Containerfile
+	Enabled  bool                `json:"enabled"`
+	Assemble bool                `json:"assemble"`      // a box is made from it
+	Box      string              `json:"box,omitempty"` // its name
 }
 
 func (o *listOptions) run(cmd *cobra.Command) error {
@@ -89,7 +91,7 @@ func (o *listOptions) listImages(l *loaded) error {
 	rows := []listedImage{} // an empty list in JSON is [], not null
 	for _, e := range l.config.Entries {
 		row := listedImage{
-			Name: e.Name, Tag: e.Tag, Manager: l.config.ManagerOf(e, l.config.Manager), Path: l.config.Dir(e),
+			Name: e.Name, Tag: e.Tag, Manager: l.config.ManagerOf(e, l.config.Manager), Also: e.Also, Path: l.config.Dir(e),
 			Enabled: e.Enabled, Assemble: e.HasBox(),
 		}
 		if e.HasBox() {
@@ -123,7 +125,11 @@ func (o *listOptions) rows(list []listedImage) [][]string {
 		if r.Box != "" {
 			box = r.Box
 		}
-		rows = append(rows, []string{r.Name + ":" + r.Tag, string(r.Manager), enabled, box, strings.TrimSuffix(r.Path, "/")})
+		managers := string(r.Manager)
+		for _, m := range r.Also {
+			managers += ", " + string(m)
+		}
+		rows = append(rows, []string{r.Name + ":" + r.Tag, managers, enabled, box, strings.TrimSuffix(r.Path, "/")})
 	}
 	return rows
 }
