@@ -86,6 +86,9 @@ func TestObserveImpatient(t *testing.T) {
 	for range 20 {
 		got, err := e.Observe(t.Context(), wanted)
 		s.ok(err)
+		for i := range got.Images {
+			got.Images[i].DiffIDs = nil // which a list does not tell
+		}
 		byID := func(a, b hierarchy.StoredImage) int { return strings.Compare(a.ID, b.ID) }
 		slices.SortFunc(got.Images, byID)
 		slices.SortFunc(want.Images, byID)
