@@ -180,7 +180,7 @@ func TestCopyToKeepsImageOfContainer(t *testing.T) {
 }
 
 func TestCopyToForeign(t *testing.T) {
-	pairs(t, func(from, to hierarchy.Manager) []enginetest.Image {
+	pairs(t, func(_, to hierarchy.Manager) []enginetest.Image {
 		foreign := built(to, "go:1", "old", "sha256:x")
 		foreign.Labels = map[string]string{hierarchy.LabelImage: "base:1"} // inherited
 		return []enginetest.Image{foreign}

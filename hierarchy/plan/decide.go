@@ -297,8 +297,7 @@ func (d *decider) look(i int) {
 	case im.foreign:
 		return
 	case !im.present:
-		// Nobody misses the name of an image whose layers its children have.
-		if len(im.children) == 0 || im.Box != nil || d.lacksCopy(im) {
+		if d.missed(im) {
 			d.mark(i, d.absent(i))
 		}
 		return
@@ -319,6 +318,12 @@ func (d *decider) look(i int) {
 		im.noCache = true
 		d.mark(i, "older than "+age(limit))
 	}
+}
+
+// missed reports whether an image has to have its name. Nobody misses that of one
+// whose layers its children have, but a box or a copy that is to be made of it.
+func (d *decider) missed(im *decision) bool {
+	return len(im.children) == 0 || im.Box != nil || d.lacksCopy(im)
 }
 
 // compareOlder marks an image because one that its parents were built from was

@@ -131,16 +131,7 @@ type pruneOptions struct{ yes, dryRun bool }
 // prune removes what nobody uses from the stores of a graph, after it has shown
 // what that is and was told to.
 func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o pruneOptions) error {
-	keep := map[string]bool{}
-	for _, im := range g.Images {
-		keep[im.Manager.StoreRef(im.Ref())] = true
-		for _, m := range im.Also {
-			keep[m.StoreRef(im.Ref())] = true
-		}
-		for _, b := range im.Bases {
-			keep[hierarchy.FullRef(b.As)] = true
-		}
-	}
+	keep := wantedNames(g)
 	found := map[hierarchy.Manager]engine.Unused{}
 	rows := [][]string{{"MANAGER", "WHAT", "NAME", "SIZE"}}
 	for _, m := range g.Managers() {
@@ -170,6 +161,21 @@ func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o prun
 		}
 	}
 	return env.pruneFound(ctx, s, found)
+}
+
+// wantedNames returns the full names of the images of a graph, of copies and of
+// bases, in whichever store.
+func wantedNames(g *hierarchy.Graph) map[string]bool {
+	names := map[string]bool{}
+	for _, im := range g.Images {
+		for _, m := range append([]hierarchy.Manager{im.Manager}, im.Also...) {
+			names[m.StoreRef(im.Ref())] = true
+		}
+		for _, b := range im.Bases {
+			names[hierarchy.FullRef(b.As)] = true
+		}
+	}
+	return names
 }
 
 func (env Env) pruneFound(ctx context.Context, s *session, found map[hierarchy.Manager]engine.Unused) error {

@@ -125,11 +125,11 @@ func (o *listOptions) rows(list []listedImage) [][]string {
 		if r.Box != "" {
 			box = r.Box
 		}
-		managers := string(r.Manager)
+		managers := []string{string(r.Manager)}
 		for _, m := range r.Also {
-			managers += ", " + string(m)
+			managers = append(managers, string(m))
 		}
-		rows = append(rows, []string{r.Name + ":" + r.Tag, managers, enabled, box, strings.TrimSuffix(r.Path, "/")})
+		rows = append(rows, []string{r.Name + ":" + r.Tag, strings.Join(managers, ", "), enabled, box, strings.TrimSuffix(r.Path, "/")})
 	}
 	return rows
 }

@@ -30,12 +30,8 @@ func (p *program) podman(ctx context.Context) {
 		p.note()
 	}
 	switch args[0] {
-	case "build":
-		p.podmanBuild(ctx, args[1:])
-	case "pull":
-		p.podmanPull(ctx, args[1:])
-	case "save":
-		p.podmanSave(ctx, args[1:])
+	case "build", "pull", "save":
+		p.podmanImage(ctx, args[0], args[1:])
 	case "system":
 		p.podmanService(ctx, args[1:])
 	case "version", "--version":
@@ -46,6 +42,18 @@ func (p *program) podman(ctx context.Context) {
 		p.byProgram(ctx, p.getenv(envPodman), args)
 	default:
 		p.exit("Error: unrecognized command `podman %s`", args[0])
+	}
+}
+
+// podmanImage is what the program does about images that the API does otherwise.
+func (p *program) podmanImage(ctx context.Context, verb string, args []string) {
+	switch verb {
+	case "build":
+		p.podmanBuild(ctx, args)
+	case "pull":
+		p.podmanPull(ctx, args)
+	default:
+		p.podmanSave(ctx, args)
 	}
 }
 
