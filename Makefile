@@ -34,7 +34,10 @@ bench: ## docs/benchmarks.md; a throw-away host for what is compared with other 
 	go test -run '^$$' -bench . -benchmem ./... && test/bench.sh
 
 fuzz: ## FUZZTIME each
-	go test -run '^$$' -fuzz FuzzParseConfig -fuzztime $(or $(FUZZTIME),1m) ./hierarchy && go test -run '^$$' -fuzz FuzzParse -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/containerfile && go test -run '^$$' -fuzz FuzzReadINI -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/box && go test -run '^$$' -fuzz FuzzPut -fuzztime $(or $(FUZZTIME),1m) ./bootstrap/block && go test -run '^$$' -fuzz FuzzNewApp -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/launcher && go test -run '^$$' -fuzz FuzzConvert -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/predecessor && go test -run '^$$' -fuzz FuzzUpdate -fuzztime $(or $(FUZZTIME),1m) ./hierarchy/devcontainer
+	test/fuzz.sh
+
+docs: ## what is generated from the commands and the config: docs/cli, the schema
+	go run ./cmd/gendocs
 
 lint:
 	$(LINT) run ./...

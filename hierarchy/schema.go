@@ -64,7 +64,7 @@ func imageKeys() map[string]schema {
 		"path":      textKey("The folder of the Containerfile, relative to this file"),
 		"enabled":   flagKey("Whether it takes part"),
 		"tag":       textKey("Any tag; 3.10 stays 3.10"),
-		"manager":   managerKey("Builds and runs this image"),
+		"manager":   managersKey("Builds and runs this image; of a list, the first, and the others get copies"),
 		"distrobox": textKey("The name of the box; without it, the image's name"),
 		"assemble":  flagKey("Whether a box is made from it; without it, when the name ends in -dx"),
 		"args":      textsByName("Build arguments, for the ARG lines of the Containerfile"),
@@ -136,6 +136,12 @@ func ageKey(what string) schema {
 
 func managerKey(what string) schema {
 	return schema{"description": what, "enum": []Manager{Docker, Podman}}
+}
+
+// managersKey is a manager, or several.
+func managersKey(what string) schema {
+	one := managerKey(what)
+	return schema{"description": what, "anyOf": []schema{one, {"type": "array", "items": one, "minItems": 1, "uniqueItems": true}}}
 }
 
 func listKey(what string) schema {

@@ -53,7 +53,9 @@ var mappings = map[string]func(pair string) string{
 	"config": func(pair string) string { return "{images: [], " + pair + "}" },
 	"image":  func(pair string) string { return "[{name: x-dx, path: p, enabled: true, " + pair + "}]" },
 	"box":    func(pair string) string { return "[{name: x-dx, path: p, enabled: true, box: {" + pair + "}}]" },
-	"wish":   func(pair string) string { return "[{name: x-dx, path: p, enabled: true, devcontainer: {" + pair + "}}]" },
+	"wish": func(pair string) string {
+		return "[{name: x-dx, path: p, enabled: true, devcontainer: {" + pair + "}}]"
+	},
 }
 
 // values are one value or more of each kind. A key that takes none of them wants

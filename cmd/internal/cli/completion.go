@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
@@ -17,15 +18,22 @@ func complete(root *cobra.Command, env Env, g *globals) {
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	images, boxes := completeNames(env, g, imagesAndBoxes), completeNames(env, g, boxesOnly)
 	arguments := map[string]cobra.CompletionFunc{
-		"process": images, "recreate": images, "plan": images,
+		"process": images, "recreate": images, "plan": images, "copy": images,
 		"rollback": boxes, "diff": onlyFirst(boxes),
 		"lock": completeNames(env, g, lockedBases(env)), "import": completeFiles, "config validate": completeConfigs,
+		"doctor": completeChecks(env), "devcontainer": completeFolders, "devcontainer list": completeFolders,
 	}
+	managers := fixed("docker", "podman")
 	flags := map[string]map[string]cobra.CompletionFunc{
 		"":       {"file": completeConfigs},
 		"setup":  {"only": images},
 		"list":   {"html": completeFiles},
-		"import": {"output": completeFiles, "manager": cobra.FixedCompletions([]cobra.Completion{"docker", "podman"}, cobra.ShellCompDirectiveNoFileComp)},
+		"import": {"output": completeFiles, "manager": managers},
+
+		"copy":         {"to": managers},
+		"devcontainer": {"image": images},
+		"just install": {"mode": fixed("global", "shim", "sysext", "image")},
+		"timer enable": {"calendar": fixed("daily", "weekly", "monthly")},
 	}
 	each(root, func(cmd *cobra.Command) {
 		path := strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), root.Name()), " ")
@@ -59,6 +67,23 @@ func completeConfigs(*cobra.Command, []string, string) ([]cobra.Completion, cobr
 
 func completeFiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveDefault
+}
+
+func completeFolders(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// completeChecks offers the checks of doctor, and the subjects that several are of.
+func completeChecks(env Env) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		c := env.clinic(cmd.Context(), "")
+		defer c.close()
+		return doctor.Names(c.checks()), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+func fixed(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // onlyFirst offers nothing once there is an argument.
