@@ -50,7 +50,7 @@ func lastRun(clock, service map[string]string) Result {
 	case clock["ActiveState"] != "active":
 		return warn("the timer is switched on, and does not run: it is "+clock["ActiveState"], "systemctl --user start "+timerUnit)
 	case service["Result"] != "" && service["Result"] != "success":
-		return warn("the timer's last run failed: "+service["Result"], "journalctl --user --unit "+serviceUnit+" --lines 50")
+		return warn("the timer's last run failed: "+service["Result"], "journalctl --user-unit "+serviceUnit+" -t ocisi --lines 50")
 	}
 	if next := clock["NextElapseUSecRealtime"]; next != "" {
 		return ok("the timer runs next " + next)

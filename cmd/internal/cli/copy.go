@@ -141,6 +141,6 @@ func (o *copyOptions) copy(ctx context.Context, s *session, g *hierarchy.Graph, 
 	if err := s.env.showChanges(p, 0); err != nil {
 		return err
 	}
-	run := &processRun{verb: "copy", env: s.env, loaded: l, all: g}
+	run := &processRun{verb: "copy", env: s.env, loaded: l, all: g, wanted: g}
 	return run.apply(ctx, s, p, log)
 }

@@ -51,7 +51,7 @@ func (env Env) notNow(ctx context.Context) string {
 }
 
 // journal shows what the timer's runs printed.
-const journal = "journalctl --user -u ocisi-recreate"
+const journal = "journalctl --user-unit ocisi-recreate -t ocisi"
 
 // notify shows the user one notification when a run needs him: when it failed
 // for good, or left a box alone. What ends by itself is in the journal only.
