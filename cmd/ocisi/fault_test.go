@@ -129,7 +129,12 @@ func (s *suffering) mishaps(i int) (all []mishap) {
 // reads reports whether what is done at a moment changes nothing.
 func (m moment) reads() bool {
 	_, op, _ := strings.Cut(m.Op, " ")
-	return op == "distrobox version" || strings.HasPrefix(op, "GET ") || strings.HasPrefix(op, "HEAD ") || op == "Info" || op == "ListWorkers"
+	for _, program := range []string{"distrobox version", "busctl ", "getenforce", "getent ", "just ", "matchpathcon ", "systemctl --user show", "ujust "} {
+		if strings.HasPrefix(op, program) {
+			return true
+		}
+	}
+	return strings.HasPrefix(op, "GET ") || strings.HasPrefix(op, "HEAD ") || op == "Info" || op == "ListWorkers"
 }
 
 // undisturbed finds out what the moments are, and how things are in the end.
@@ -192,7 +197,7 @@ func (s *suffering) suffered(t *testing.T, f fate) bool {
 	switch {
 	case kill && r.status != -1:
 		t.Errorf("it was not killed: status %d", r.status)
-	case r.status == 0 && !f.At.reads() && !harmless(f):
+	case r.status == 0 && !f.At.reads() && !harmless(f) && !strings.Contains(r.out, "ocisi: warning: "):
 		t.Errorf("the run does not tell: status 0")
 	}
 	for _, wrong := range append(w.untouched(s.users), s.lost(w)...) {

@@ -14,9 +14,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 )
 
@@ -58,7 +60,7 @@ func newWorld(t *testing.T, dir string, of *world) *world {
 	check(os.MkdirAll(filepath.Join(dir, "tmp"), 0o755))
 	check(os.MkdirAll(w.home(), 0o755))
 	if of != nil {
-		rename := strings.NewReplacer(filepath.Base(of.dir), filepath.Base(dir))
+		rename := strings.NewReplacer(append(devPrints(t, of.home(), w.home()), filepath.Base(of.dir), filepath.Base(dir))...)
 		for path, text := range of.files {
 			file := filepath.Join(w.home(), path)
 			check(os.MkdirAll(filepath.Dir(file), 0o755))
@@ -76,6 +78,43 @@ func newWorld(t *testing.T, dir string, of *world) *world {
 	}
 	w.open(t)
 	return w
+}
+
+// devPrints returns, in pairs, what stands for the dev container settings of the
+// stories' images in one home and in another. Paths are in them, hashed.
+func devPrints(t *testing.T, homes ...string) []string {
+	t.Helper()
+	var pairs []string
+	for _, in := range []string{configOf("true", ""), sources(&loopback{})["other.yaml"]} {
+		cfg, err := hierarchy.ParseConfig("/c/ocisi.yaml", []byte(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := fstest.MapFS{}
+		for name, text := range sources(&loopback{host: "localhost:1"}) {
+			files["c/"+strings.TrimPrefix(name, ".config/ocisi/")] = &fstest.MapFile{Data: []byte(text)}
+			files["c/"+name] = &fstest.MapFile{Data: []byte(text)}
+		}
+		prints := map[string][]string{}
+		for _, home := range homes {
+			g, err := cfg.Graph(hierarchy.Host{Files: files, Manager: hierarchy.Docker, User: "al", UID: 1000, GID: 1000, Home: home, Data: home + "/.local/share"})
+			if err == nil {
+				err = g.Read(files)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, im := range g.Images {
+				if im.Inputs.Dev != "" {
+					prints[im.Ref()] = append(prints[im.Ref()], im.Inputs.Dev)
+				}
+			}
+		}
+		for _, pair := range prints {
+			pairs = append(pairs, pair...)
+		}
+	}
+	return pairs
 }
 
 // open starts the engines with what their files hold, and takes down what there is.
