@@ -53,11 +53,11 @@ func (c *course) serve(engine, socket string) (string, error) {
 	return "unix://" + at, nil
 }
 
-var version = regexp.MustCompile(`^/v[0-9.]+/`)
+var apiVersion = regexp.MustCompile(`^/v[0-9.]+/`)
 
 // ServeHTTP implements http.Handler.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	op := p.engine + " " + r.Method + " " + version.ReplaceAllString(r.URL.Path, "/")
+	op := p.engine + " " + r.Method + " " + apiVersion.ReplaceAllString(r.URL.Path, "/")
 	if p.misfortune(w, r, p.reach(op, before)) {
 		return
 	}

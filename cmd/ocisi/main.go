@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/signal"
@@ -11,7 +12,15 @@ import (
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
 )
 
-func main() { os.Exit(run(cli.System())) } // os.Exit skips defers, so run holds them
+// version is the linker's to set where neither a tag nor a module version is at
+// hand, as in a package built from a tarball: -ldflags '-X main.version=v1.2.3'.
+var version string
+
+func main() {
+	env := cli.System()
+	env.Version = cmp.Or(version, env.Version)
+	os.Exit(run(env)) // os.Exit skips defers, so run holds them
+}
 
 func run(env cli.Env) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -108,7 +108,8 @@ func space(path string) (host.Space, error) {
 	return host.Space{Free: s.Bavail * unit, Total: s.Blocks * unit}, nil
 }
 
-// version is what the build stamped: a tag when it was built from one.
+// version is what the go command stamped: a tag when it was built from one. A
+// package's own stamp, main.version, goes before it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version
