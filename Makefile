@@ -2,10 +2,16 @@
 SUITE ?= forky
 LINT = go tool -modfile=.ci/lint.mod golangci-lint
 
-.PHONY: build test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz docs lint fmt
+.PHONY: build install package test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz docs lint fmt
 
-build: ## bin/ocisi, static
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ocisi ./cmd/ocisi
+build: ## bin/ocisi, static; with VERSION=v1.2.3 the same bytes wherever it is built
+	CGO_ENABLED=0 go build -trimpath $(if $(VERSION),-buildvcs=false) -ldflags '-s -w$(if $(VERSION), -X main.version=$(VERSION))' -o bin/ocisi ./cmd/ocisi
+
+install: build ## all that a package has, below DESTDIR/usr; GOARCH=arm64 for another machine
+	packaging/install.sh bin/ocisi '$(DESTDIR)'
+
+package: ## all packages, built and looked into; as root on Debian, which gets the tools
+	test/package.sh
 
 test: test-unit test-e2e ## everything, on the real engines of the newest suite too
 
