@@ -2,29 +2,34 @@ package engine
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"regexp"
 	"sync/atomic"
 	"time"
 
 	"github.com/docker/docker/client"
+	"golang.org/x/sys/unix"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// streamBuffer is how much of a stream is held at a time.
-const streamBuffer = 256 << 10
+const (
+	streamBuffer = 256 << 10 // bytes of a stream that are held at a time
+	pipeSize     = 1 << 20   // bytes; what /proc/sys/fs/pipe-max-size is by default
+)
 
 // imageID matches an ID in what engines say of images that were loaded.
 var imageID = regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 
-// errDone ends the one side of a stream when the other is through with it.
+// errDone ends the writer of a stream when its reader has failed.
 var errDone = errors.New("the other engine has ended the copy")
 
 // stream has one engine write the images out and the other read them, and returns
@@ -36,34 +41,77 @@ func (c *transfer) stream(ctx context.Context, total int64) (loaded []string, er
 	defer cancel(nil)
 	var sent atomic.Int64
 	go c.watch(ctx, &sent, cancel)
-	out, in := io.Pipe()
+	out, in, err := c.from.conduit()
+	if err != nil {
+		return nil, err
+	}
 	saving, stop := context.WithCancelCause(ctx)
-	saved := make(chan error, 1)
+	saved := &sending{from: out, told: c.meter(&sent, total), done: make(chan struct{})}
 	go func() {
-		err := c.save(saving, in, c.meter(&sent, total))
-		in.CloseWithError(err) // nil is the end
-		saved <- err
+		defer close(saved.done)
+		saved.err = c.save(saving, in)
+		_ = in.Close() // the end of the stream
 	}()
-	loaded, loadErr := c.to.load(ctx, out)
-	out.CloseWithError(errDone)
+	loaded, loadErr := c.to.load(ctx, bufio.NewReaderSize(saved, streamBuffer)) // large pieces, for which fewer calls do
+	_ = out.Close()
 	if loadErr != nil {
 		stop(errDone)
 	}
-	saveErr := <-saved
+	<-saved.done
 	stop(nil)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case saveErr != nil && !errors.Is(saveErr, errDone) && !errors.Is(saveErr, context.Canceled):
-		return nil, fmt.Errorf("reading the images from %s: %w", c.from.manager, inWords(ctx, saveErr))
+	case saved.failed:
+		return nil, fmt.Errorf("reading the images from %s: %w", c.from.manager, inWords(ctx, saved.err))
 	case loadErr != nil:
 		return nil, fmt.Errorf("loading the images into %s: %w", c.to.manager, inWords(ctx, loadErr))
 	}
 	return loaded, nil
 }
 
+// conduit returns the ends of what an archive goes through. A program writes to a
+// pipe of the system by itself.
+func (e *Engine) conduit() (io.ReadCloser, io.WriteCloser, error) {
+	if !e.differs.saveByProgram {
+		out, in := io.Pipe()
+		return out, in, nil
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a pipe: %w", err)
+	}
+	if conn, err := in.SyscallConn(); err == nil {
+		// As much as an ordinary user may; with less it is only slower.
+		_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
+	}
+	return out, in, nil
+}
+
+// sending is an archive on its way. Where its writer fails it ends with that
+// error, and so it is never taken for a whole one.
+type sending struct {
+	from   io.Reader
+	told   func(int)
+	done   chan struct{} // closed when the writer has ended
+	err    error         // of the writer, once done is closed
+	failed bool          // the reader was told err
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	n, err := s.from.Read(p)
+	s.told(n)
+	if errors.Is(err, io.EOF) {
+		if <-s.done; s.err != nil {
+			s.failed = true
+			return n, s.err
+		}
+	}
+	return n, err
+}
+
 // save writes the archive of the images.
-func (c *transfer) save(ctx context.Context, to io.Writer, told func(int)) error {
+func (c *transfer) save(ctx context.Context, to io.Writer) error {
 	var ids []string
 	for _, src := range c.sources {
 		ids = append(ids, src.ID)
@@ -71,7 +119,7 @@ func (c *transfer) save(ctx context.Context, to io.Writer, told func(int)) error
 	if c.from.differs.saveByProgram {
 		return c.from.opts.Runner.Run(ctx, process.Cmd{
 			Name: "podman", Args: append([]string{"save", "--quiet", "--format", "docker-archive", "--multi-image-archive"}, ids...),
-			Env: []string{"LC_ALL=C"}, Stdout: meteredWriter{to, told},
+			Env: []string{"LC_ALL=C"}, Stdout: to,
 		})
 	}
 	archive, err := c.from.api.ImageSave(ctx, ids)
@@ -79,7 +127,7 @@ func (c *transfer) save(ctx context.Context, to io.Writer, told func(int)) error
 		return err
 	}
 	defer func() { _ = archive.Close() }()
-	return plainArchive(metered{archive, told}, to)
+	return plainArchive(archive, to)
 }
 
 // plainArchive copies an archive of images without what makes it an OCI layout,
@@ -141,30 +189,6 @@ func (e *Engine) load(ctx context.Context, archive io.Reader) ([]string, error) 
 		}
 		ids = append(ids, imageID.FindAllString(m.Stream, -1)...)
 	}
-}
-
-// metered is a reader that tells how much was read.
-type metered struct {
-	io.Reader
-	told func(int)
-}
-
-func (m metered) Read(p []byte) (int, error) {
-	n, err := m.Reader.Read(p)
-	m.told(n)
-	return n, err
-}
-
-// meteredWriter is a writer that tells how much was written.
-type meteredWriter struct {
-	io.Writer
-	told func(int)
-}
-
-func (m meteredWriter) Write(p []byte) (int, error) {
-	n, err := m.Writer.Write(p)
-	m.told(n)
-	return n, err
 }
 
 // meter counts what is sent, and tells of it now and then: at each tenth of it,
