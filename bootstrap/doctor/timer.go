@@ -77,7 +77,7 @@ func ujustRecipes(ctx context.Context, f Facts) Result {
 	case slices.Contains(recipes, "ocisi-setup"):
 		return ok("ujust knows ocisi-setup")
 	}
-	return info("ujust does not know ocisi-setup; 'ocisi setup' is the same")
+	return info("ujust does not know ocisi-setup; 'ocisi setup' is the same, and 'ocisi just install --mode shim' teaches it")
 }
 
 // brew belongs to one user, the first; the others can run what is installed.
