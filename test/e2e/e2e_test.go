@@ -220,6 +220,7 @@ const reset = `
 systemctl stop story-registry 2>/dev/null || true
 systemctl start ocisi-registry
 usermod -aG docker dev
+gpasswd -d dev sudo >/dev/null 2>&1 || true
 [ ! -e /usr/bin/distrobox-export.moved ] || mv /usr/bin/distrobox-export.moved /usr/bin/distrobox-export
 if [ -e /root/way-out ]; then
   ip route add $(cat /root/way-out)
