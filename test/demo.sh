@@ -24,6 +24,9 @@ typed ocisi setup --yes
 typed DBX_CONTAINER_MANAGER=docker distrobox enter fedora-python-dx -- id -un
 typed distrobox enter debian-bookworm-dx -- id -un
 typed ocisi list --layers --tree
+typed 'mkdir -p src/web && ocisi devcontainer src/web --image fedora-python-dx'
+typed 'devcontainer up --workspace-folder src/web 2>/dev/null | cut -d, -f1,3,4'
+typed devcontainer exec --workspace-folder src/web id -un
 typed ocisi plan --check-bases
 typed ocisi process
 
