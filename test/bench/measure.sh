@@ -362,8 +362,8 @@ copy_all() {
 copy_table() {
 	echo '| case | ocisi, ms | fastest | beside it | ms | fastest | ratio | turns |'
 	echo '|---|---:|---:|---|---:|---:|---:|---:|'
-	row 'an image of 1 GB from docker to rootless podman' copy_docker pipe_docker '`docker save \\| podman load`'
-	row 'an image of 1 GB from rootless podman to docker' copy_podman pipe_podman '`podman save \\| docker load`'
+	row 'an image of 1 GB from docker to rootless podman' copy_docker pipe_docker 'docker save, podman load in a pipe'
+	row 'an image of 1 GB from rootless podman to docker' copy_podman pipe_podman 'podman save, docker load in a pipe'
 	echo
 	echo "Most memory that ocisi had in a copy: $(cat times/bench-big-*.peak | sort --numeric-sort | tail -n 1) kB"
 }
