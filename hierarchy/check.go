@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/klmcwhirter/ocisi/hierarchy/devcontainer"
 )
 
 // maxTag is how many characters a tag has at most. It is no part of the grammar
@@ -102,16 +104,15 @@ func checkPlain(s string) string {
 	return ""
 }
 
+// Expand replaces ~, $HOME or ${HOME} at the start of a path of a config, and
+// reports whether there was one.
+func Expand(value, home string) (string, bool) { return devcontainer.Expand(value, home) }
+
 // checkExpandable lets a value, and each part of it between colons, begin with
 // ~, $HOME or ${HOME}.
 func checkExpandable(s string) string {
 	for part := range strings.SplitSeq(s, ":") {
-		for _, home := range []string{"~", "$HOME", "${HOME}"} {
-			if rest, ok := strings.CutPrefix(part, home); ok && (rest == "" || rest[0] == '/') {
-				part = "/home" + rest
-				break
-			}
-		}
+		part, _ = Expand(part, "/home")
 		if problem := checkPlain(part); problem != "" {
 			return problem
 		}

@@ -45,7 +45,8 @@ func (im Image) dev(h Host, wishes []*devcontainer.Wish) *devcontainer.Image {
 	}
 	if im.Box != nil {
 		dev.Box, dev.Volumes = im.Box.Name, im.Box.Volumes
-		if home := filepath.Clean(devcontainer.Expand(im.Box.Home, h.Home)); im.Box.Home != "" && outer(home) != outer(h.Home) {
+		home, _ := Expand(im.Box.Home, h.Home)
+		if home = filepath.Clean(home); im.Box.Home != "" && outer(home) != outer(h.Home) {
 			dev.BoxHome = home
 		}
 	}

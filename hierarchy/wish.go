@@ -140,7 +140,7 @@ func checkMount(s string) string {
 		return fmt.Sprintf("%q is no mount: SOURCE:TARGET or SOURCE:TARGET:ro", s)
 	}
 	for _, part := range parts[:2] {
-		if path := devcontainer.Expand(part, "/home"); !strings.HasPrefix(path, "/") || strings.Contains(path, ",") {
+		if path, _ := Expand(part, "/home"); !strings.HasPrefix(path, "/") || strings.Contains(path, ",") {
 			return fmt.Sprintf("%q is no absolute path without a comma; ~ is your home", part)
 		}
 	}

@@ -116,17 +116,11 @@ func (w *words) volume(value string) {
 
 // expand replaces ~, $HOME or ${HOME} at the start of a path.
 func (w *words) expand(key, value string) string {
-	for _, home := range []string{"~", "$HOME", "${HOME}"} {
-		rest, ok := strings.CutPrefix(value, home)
-		if !ok || rest != "" && rest[0] != '/' {
-			continue
-		}
-		if w.home == "" {
-			w.refuse(key, value, "needs a home, and none is known")
-		}
-		return w.home + rest
+	path, expanded := hierarchy.Expand(value, w.home)
+	if expanded && w.home == "" {
+		w.refuse(key, value, "needs a home, and none is known")
 	}
-	return value
+	return path
 }
 
 // labels adds the labels of a box. A container has its image's labels too, so

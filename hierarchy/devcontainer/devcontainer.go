@@ -75,14 +75,15 @@ func (im Image) Folders() []Folder {
 	return []Folder{{Path: im.Server, Private: true}, {Path: im.serverTarget()}}
 }
 
-// Expand replaces ~, $HOME or ${HOME} at the start of a path.
-func Expand(value, home string) string {
+// Expand replaces ~, $HOME or ${HOME} at the start of a path, and reports whether
+// there was one. Paths of a config know no other variable.
+func Expand(value, home string) (string, bool) {
 	for _, h := range []string{"~", "$HOME", "${HOME}"} {
 		if rest, ok := strings.CutPrefix(value, h); ok && (rest == "" || rest[0] == '/') {
-			return home + rest
+			return home + rest, true
 		}
 	}
-	return value
+	return value, false
 }
 
 // merged is all wishes as one: a later one adds to an earlier, and wins.

@@ -46,7 +46,7 @@ func (im Image) mounts(wish Wish) []any {
 func (im Image) mount(text string) (at string, value any, ok bool) {
 	parts := strings.Split(text, ":")
 	for i := range parts {
-		parts[i] = Expand(parts[i], im.Home)
+		parts[i], _ = Expand(parts[i], im.Home)
 	}
 	if len(parts) < 2 || parts[0] == "" || !strings.HasPrefix(parts[1], "/") {
 		return "", nil, false

@@ -11,7 +11,6 @@ package launcher
 import (
 	"io/fs"
 	"path/filepath"
-	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -86,15 +85,10 @@ func (d Dirs) Entrances() string { return filepath.Join(d.data(), "ocisi", "ente
 // Bins is the folder for the programs of a box: its exported_bins_path, where ~
 // and $HOME are the user's home, or ~/.local/bin.
 func (d Dirs) Bins(b hierarchy.Box) string {
-	path := b.ExportedBinsPath
-	for _, home := range []string{"~", "$HOME", "${HOME}"} {
-		if rest, ok := strings.CutPrefix(path, home); ok && (rest == "" || rest[0] == '/') {
-			return filepath.Join(d.Home, rest)
-		}
-	}
-	if path == "" {
+	if b.ExportedBinsPath == "" {
 		return filepath.Join(d.Home, ".local", "bin")
 	}
+	path, _ := hierarchy.Expand(b.ExportedBinsPath, d.Home)
 	return filepath.Clean(path)
 }
 
