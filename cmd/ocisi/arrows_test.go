@@ -42,6 +42,7 @@ var mayImport = map[string]string{
 	"hierarchy/predecessor":       "hierarchy hierarchy/box",
 	"hierarchy/registry":          "internal/process",
 	"internal/disk":               "",
+	"internal/faultseed":          "internal/process",
 	"internal/process":            "",
 	"justfiles":                   "",
 	"packaging/systemd":           "",
