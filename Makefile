@@ -1,8 +1,13 @@
 # Every target is one line; what is longer is a script in test/.
 SUITE ?= forky
 LINT = go tool -modfile=.ci/lint.mod golangci-lint
+JOBS ?= 3
 
-.PHONY: build install package test test-unit test-e2e test-matrix test-trixie test-bookworm demo demo-shell demo-wipe bench fuzz docs lint fmt
+# The parts of "make test", longest first. docs/dev/testing.md has what each costs.
+PARTS = unit bookworm forky-podman packages forky-docker forky-containerd forky-rest forky-engines forky-faults trixie faults lint scripts
+
+.PHONY: build install package test test-unit test-faults test-e2e test-full programs demo demo-shell demo-wipe bench fuzz docs lint fmt \
+	tars-forky tars-trixie tars-bookworm $(PARTS:%=part-%)
 
 build: ## bin/ocisi, static; with VERSION=v1.2.3 the same bytes wherever it is built
 	CGO_ENABLED=0 go build -trimpath $(if $(VERSION),-buildvcs=false) -ldflags '-s -w$(if $(VERSION), -X main.version=$(VERSION))' -o bin/ocisi ./cmd/ocisi
@@ -13,19 +18,65 @@ install: build ## all that a package has, below DESTDIR/usr; GOARCH=arm64 for an
 package: ## all packages, built and looked into; as root on Debian, which gets the tools
 	test/package.sh
 
-test: test-unit test-e2e ## everything, on the real engines of the newest suite too
+test: ## everything that must pass before a change lands, in parts of which JOBS run side by side; as root on Debian
+	@test/all.sh $(JOBS) $(PARTS)
 
-test-unit: ## with the race detector where there is a C compiler, which it wants
-	GORACE=atexit_sleep_ms=0 go test -timeout 30m $(if $(shell command -v gcc),-race) ./...
+test-unit: ## with the race detector where there is a C compiler, which it needs
+	GORACE=atexit_sleep_ms=0 go test -timeout 30m $(if $(shell command -v gcc),-race) $(GOTEST) ./...
 
-test-e2e: ## the stories on the real engines of SUITE
+test-faults: ## faults on fake engines: a sample of all, or all with OCISI_FAULT_ALL=1
+	go test -count 1 -timeout 30m $(GOTEST) ./cmd/ocisi -run '^(TestFaults|TestEveryFaultTwice)$$'
+
+test-e2e: ## the tests on real engines of SUITE, as many as the gate runs; E2E has flags, such as -run or -full
 	cd test/e2e && go test -tags e2e -count 1 -timeout 60m -suite $(SUITE) $(E2E)
 
-test-matrix: ## the same stories on the older suites, both at once; killing is tried on the newest only
-	$(MAKE) --jobs 2 --output-sync test-trixie test-bookworm
+test-full: ## all tests on all real engines and image stores
+	test/full.sh
 
-test-trixie test-bookworm: test-%:
-	$(MAKE) test-e2e SUITE=$* E2E='-skip TestFaults'
+programs: ## what the parts below run in test hosts
+	@test/programs.sh bin/test
+
+tars-forky tars-trixie tars-bookworm: tars-%: ## root file systems of the test hosts
+	@test/host/host.sh tars $*
+
+part-unit:
+	@test/part.sh unit 420 $(MAKE) --no-print-directory test-unit GOTEST=-v
+
+part-faults:
+	@test/part.sh faults 120 $(MAKE) --no-print-directory test-faults GOTEST=-v
+
+part-packages:
+	@test/part.sh packages 300 test/package.sh --without-goreleaser
+
+part-lint:
+	@test/part.sh lint 200 test/lint.sh
+
+part-scripts:
+	@test/part.sh scripts 60 test/check-scripts.sh
+
+part-forky-docker: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 300 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+
+part-forky-containerd: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-containerd OCISI_HOST_MEMORY=8g OCISI_HOST_STORE=containerd test/part.sh forky-containerd 300 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+
+part-forky-podman: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 420 test/e2e.sh -test.run '^TestStories$$/^podman$$'
+
+part-forky-rest: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=8g test/part.sh forky-rest 240 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
+
+part-forky-engines: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 420 test/e2e.sh -test.run '^TestPackages$$'
+
+part-forky-faults: programs tars-forky
+	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 360 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
+
+part-bookworm: programs tars-bookworm
+	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 600 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart|TestFullDisk)$$'
+
+part-trixie: programs tars-trixie
+	@SUITE=trixie OCISI_HOST_NAME=oc-part-trixie test/part.sh trixie 240 test/e2e.sh -test.run '^(TestStories|TestPackages)$$'
 
 demo: ## a throw-away host, and ocisi setup in it
 	test/demo.sh

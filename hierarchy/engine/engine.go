@@ -52,6 +52,10 @@ type Options struct {
 	// images one by one as well; 0 is 10 ms.
 	Patience time.Duration
 
+	// ServiceIdle is how long podman's service runs without requests before it
+	// ends, in case ocisi was killed; 0 is 30 s. podman counts whole seconds.
+	ServiceIdle time.Duration
+
 	// Keychain has the user's registry logins, for pulls by docker; podman looks
 	// for its own. Nil is authn.DefaultKeychain.
 	Keychain authn.Keychain
@@ -117,6 +121,7 @@ func Open(ctx context.Context, m hierarchy.Manager, o Options) (*Engine, error) 
 	}
 	o.Patience = cmp.Or(o.Patience, 10*time.Millisecond)
 	o.Timeout = cmp.Or(o.Timeout, askTimeout)
+	o.ServiceIdle = cmp.Or(o.ServiceIdle, serviceIdle)
 	e := &Engine{manager: m, differs: differencesOf(m), opts: o, log: o.Log.With("manager", string(m)), turn: make(chan struct{}, 1)}
 	var err error
 	switch m {

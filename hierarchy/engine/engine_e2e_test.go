@@ -271,55 +271,6 @@ func (w *world) noWorking() {
 	}
 }
 
-func TestE2ECancel(t *testing.T) {
-	on(t, func(t *testing.T, w *world) {
-		ref := w.name("cancel")
-		before := w.build(w.recipe(ref, base, "RUN echo old"))
-		for _, step := range []string{"RUN echo now; sleep 31337", "RUN echo now; trap '' TERM INT; sleep 31337 & wait; sleep 31337"} {
-			ctx, cancel := context.WithCancelCause(t.Context())
-			stop := errors.New("enough")
-			var since time.Time
-			_, err := w.e.Build(ctx, w.recipe(ref, base, step), func(p hierarchy.Progress) {
-				if p.Log == "now" {
-					since = time.Now()
-					cancel(stop)
-				}
-			})
-			took := time.Since(since)
-			t.Logf("%s: ended after %s", step, took.Round(time.Millisecond))
-			if !errors.Is(err, stop) || took > 10*time.Second {
-				t.Errorf("error %v after %s", err, took)
-			}
-			eventually(t, "sleep is gone", func() bool { return !runs("sleep\x0031337") })
-			w.still(ref, before)
-			if w.m == hierarchy.Podman {
-				w.noWorking()
-			}
-		}
-	})
-}
-
-// runs reports whether a process has these words in its command line.
-func runs(words string) bool {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, f := range files {
-		if data, err := os.ReadFile(f); err == nil && strings.Contains(string(data), words) {
-			return true
-		}
-	}
-	return false
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if is() {
-			return
-		}
-	}
-	t.Errorf("not in 5 s: %s", what)
-}
-
 func TestE2EMissingParent(t *testing.T) {
 	on(t, func(t *testing.T, w *world) {
 		ref := w.name("orphan")
@@ -337,4 +288,24 @@ func TestE2EMissingParent(t *testing.T) {
 			t.Errorf("got %v after %s", err, time.Since(start))
 		}
 	})
+}
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Errorf("not in 5 s: %s", what)
+}
+
+// runs reports whether a process has these words in its command line.
+func runs(words string) bool {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range files {
+		if data, err := os.ReadFile(f); err == nil && strings.Contains(string(data), words) {
+			return true
+		}
+	}
+	return false
 }

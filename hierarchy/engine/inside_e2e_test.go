@@ -180,8 +180,11 @@ func (w *world) mapped(from string) {
 	}
 }
 
-// Podman's service goes on while an engine is open that asks nothing, and ends
-// some time after its user was killed. This takes more than a minute.
+// heldIdle is the idle time of the services of TestRealServiceHeld.
+const heldIdle = 3 * time.Second
+
+// Podman's service runs while an engine is open that sends no request, and ends
+// after its idle time when ocisi was killed.
 func TestRealServiceHeld(t *testing.T) {
 	if socket := os.Getenv("OCISI_E2E_HOLDS"); socket != "" {
 		e := ownService(t)
@@ -219,13 +222,13 @@ func TestRealServiceHeld(t *testing.T) {
 	}
 	start := time.Now()
 	for serves() && time.Since(start) < time.Minute {
-		time.Sleep(time.Second)
+		time.Sleep(50 * time.Millisecond)
 	}
 	t.Logf("the service of the one that was killed ended after %s", time.Since(start).Round(time.Second))
 	if serves() {
 		t.Error("the service of one that was killed runs on")
 	}
-	time.Sleep(10*time.Second + max(0, 45*time.Second-time.Since(start)))
+	time.Sleep(max(0, 2*heldIdle-time.Since(start)))
 	if _, err := e.Info(t.Context()); err != nil {
 		t.Errorf("after %s of silence: %v", time.Since(start), err)
 	}
@@ -244,7 +247,7 @@ func ownService(t *testing.T) *engine.Engine {
 		}
 		return os.Getenv(name)
 	}
-	e, err := engine.Open(t.Context(), hierarchy.Podman, engine.Options{Runner: process.System{}, Getenv: getenv})
+	e, err := engine.Open(t.Context(), hierarchy.Podman, engine.Options{Runner: process.System{}, Getenv: getenv, ServiceIdle: heldIdle})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,9 +22,8 @@ const (
 	// serviceStart is how long a podman service may take to answer: the first
 	// one of a session also sets up the user's namespace.
 	serviceStart = 20 * time.Second
-	// serviceIdle is for how many seconds a service stays without us: it ends by
-	// itself when ocisi was killed.
-	serviceIdle = "30"
+	// serviceIdle is the default of Options.ServiceIdle.
+	serviceIdle = 30 * time.Second
 	// holdPause is how long to wait until a service is held again.
 	holdPause   = 10 * time.Second
 	servicePoll = 2 * time.Millisecond
@@ -78,7 +78,7 @@ func (e *Engine) startService(ctx context.Context) error {
 	running, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() {
-		ended <- e.opts.Runner.Run(running, process.Cmd{Name: "podman", Args: []string{"system", "service", "--time=" + serviceIdle, "unix://" + socket}})
+		ended <- e.opts.Runner.Run(running, process.Cmd{Name: "podman", Args: []string{"system", "service", "--time=" + strconv.Itoa(int(e.opts.ServiceIdle.Seconds())), "unix://" + socket}})
 	}()
 	if err := e.await(ctx, socket, ended); err != nil {
 		end(errClosed)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,45 +48,6 @@ func nameless(t *testing.T, m hierarchy.Manager, ref string) string {
 		t.Fatal(err)
 	}
 	return strings.TrimSpace(out)
-}
-
-// Several images go at once, with an image below the others that has a name of
-// its own, and come out with their layers, labels and names; again after one of
-// them was built anew.
-func TestRealCopy(t *testing.T) {
-	on(t, func(t *testing.T, w *world) {
-		other := w.beside()
-		refs := []string{w.name("copy-one"), w.name("copy-two"), w.name("copy-three")}
-		for _, ref := range refs {
-			t.Cleanup(func() { w.ok(other.RemoveImage(context.Background(), ref)) })
-		}
-		w.build(w.marked(w.recipe(refs[0], base, "RUN echo one > /one && mkdir /empty", "ENV ONE=1"), "1"))
-		w.build(w.marked(w.recipe(refs[1], refs[0], "RUN true", "RUN echo two > /two"), "1"))
-		w.build(w.marked(w.recipe(refs[2], refs[0], "COPY . /context", "USER 1000"), "1"))
-		for _, salt := range []string{"1", "2"} {
-			if salt == "2" {
-				w.build(w.marked(w.recipe(refs[1], refs[0], "RUN echo other > /two"), salt))
-			}
-			start := time.Now()
-			if errs := w.e.CopyTo(t.Context(), other, refs, w.tell); len(errs) > 0 {
-				t.Fatal(errs)
-			}
-			t.Logf("copied in %.1f s", time.Since(start).Seconds())
-			for _, ref := range refs {
-				from, _, err := w.e.Inspect(t.Context(), w.m.StoreRef(ref))
-				w.ok(err)
-				to, found, err := other.Inspect(t.Context(), other.Manager().StoreRef(ref))
-				w.ok(err)
-				if !found || !slices.Equal(from.DiffIDs, to.DiffIDs) || from.Labels[hierarchy.LabelInputs] != to.Labels[hierarchy.LabelInputs] || len(to.Refs) != 1 {
-					t.Errorf("%s: %v, from\n%+v to\n%+v", ref, found, from, to)
-				}
-				t.Logf("%s: the same ID: %v", ref, from.ID == to.ID)
-				if left := nameless(t, other.Manager(), ref); left != "" {
-					t.Errorf("%s: left without a name: %s", ref, left)
-				}
-			}
-		}
-	})
 }
 
 // A copy that is stopped on its way leaves the old one under its name, and the

@@ -7,16 +7,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/klmcwhirter/ocisi/internal/faultseed"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -39,21 +38,22 @@ type moment struct {
 
 func (m moment) String() string { return fmt.Sprintf("%s %s #%d", m.When, m.Op, m.Nth) }
 
-// faulty is a machine on which things go wrong, with one engine.
+// faulty is a host on which faults are injected, with one engine.
 type faulty struct {
-	machine
-	manager string
+	testHost
+	engine  string
 	user    string // "" is dev
 	home    string
 	version int
+	kills   int
 }
 
-// faulty makes the world of testdata/fault/fault.sh.
-func (on machine) faulty(t *testing.T, manager, user string) *faulty {
+// faulty makes the fixture of testdata/fault/fault.sh.
+func (h testHost) faulty(t *testing.T, engine, user string) *faulty {
 	t.Helper()
-	f := &faulty{machine: on, manager: manager, user: user, home: "/var/home/dev"}
+	f := &faulty{testHost: h, engine: engine, user: user, home: "/var/home/dev"}
 	f.install(t)
-	if err := on.script(t.Context(), reset); err != nil {
+	if err := h.script(t.Context(), reset); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.run(t, nil, "end") })
@@ -61,21 +61,19 @@ func (on machine) faulty(t *testing.T, manager, user string) *faulty {
 	return f
 }
 
-// install puts the programs into the machine.
+// install installs the programs in the host.
 func (f *faulty) install(t *testing.T) {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "ocisi-fault.test")
-	if err := goBuild(t.Context(), "test", "-c", "-o", program, "./cmd/ocisi"); err != nil {
+	f.program(t, "ocisi-fault.test", "./cmd/ocisi", "")
+	script, err := os.ReadFile(filepath.Join("testdata", "fault", "fault.sh"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := os.ReadFile(filepath.Join("testdata", "fault", "fault.sh"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(filepath.Dir(program), "fault.sh"), append([]byte("#!/bin/bash\n"), script...), 0o755)
+	file := filepath.Join(t.TempDir(), "fault.sh")
+	if err := os.WriteFile(file, append([]byte("#!/bin/bash\n"), script...), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = f.host(t.Context(), nil, io.Discard, os.Stderr, "install", f.suite, program, filepath.Join(filepath.Dir(program), "fault.sh"))
-	}
-	if err != nil {
+	if err := f.testHost.command(t.Context(), nil, io.Discard, os.Stderr, "install", f.suite, file); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -104,7 +102,7 @@ func (f *faulty) run(t *testing.T, fate *fate, args ...string) error {
 		}
 	}
 	var out bytes.Buffer // the script sends both outputs there
-	err := f.host(context.Background(), nil, &out, io.Discard, append(append(all, "fault.sh", f.manager), args...)...)
+	err := f.testHost.command(context.Background(), nil, &out, io.Discard, append(append(all, "fault.sh", f.engine), args...)...)
 	t.Logf("%s: %s", strings.Join(args, " "), strings.TrimSpace(out.String()))
 	if _, failed := errors.AsType[*process.Error](err); failed {
 		return fmt.Errorf("%s failed", args[0])
@@ -121,66 +119,71 @@ func (f *faulty) must(t *testing.T, fate *fate, args ...string) {
 
 const minute = int64(60e9)
 
-// moments are those of an undisturbed run of a command at which something
-// changes.
-func (f *faulty) moments(t *testing.T, command ...string) (all []moment) {
+// moments returns the moments at which an undisturbed run of a command changes
+// something. A run that fails, or has fewer than atLeast, is an error: there would
+// be nothing to disturb.
+func (f *faulty) moments(t *testing.T, atLeast int, command ...string) (all []moment) {
 	t.Helper()
 	f.version++
 	f.must(t, &fate{Patience: minute}, append([]string{"hurt", strconv.Itoa(f.version)}, command...)...)
+	f.must(t, nil, "succeeded")
 	var out bytes.Buffer
-	if err := f.host(t.Context(), nil, &out, os.Stderr, "as", f.suite, "cat", f.home+"/fault-state/trace"); err != nil {
+	if err := f.testHost.command(t.Context(), nil, &out, os.Stderr, "as", f.suite, "cat", f.home+"/fault-state/trace"); err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(out.String()) {
-		parts := strings.SplitN(strings.TrimSpace(line), "\t", 3)
-		if len(parts) < 3 || strings.Contains(parts[2], " GET ") || strings.Contains(parts[2], " HEAD ") {
-			continue // what only asks is for the fake engines
-		}
-		n, _ := strconv.Atoi(parts[1])
-		all = append(all, moment{When: parts[0], Nth: n, Op: parts[2]})
+	all = changing(out.String())
+	if err := faultseed.AtLeast("moments of ocisi "+command[0]+" on "+f.engine, len(all), atLeast); err != nil {
+		t.Fatal(err)
 	}
+	t.Logf("ocisi %s on %s: %d moments", command[0], f.engine, len(all))
 	f.must(t, nil, append([]string{"settle"}, command...)...)
 	return all
 }
 
-// sample takes n moments, one of each n-th part of a run.
-func sample(all []moment, n int, seed uint64) (some []moment) {
-	random := rand.New(rand.NewPCG(seed, seed))
-	for i := range n {
-		from, to := i*len(all)/n, (i+1)*len(all)/n
-		if to > from {
-			some = append(some, all[from+random.IntN(to-from)])
+// changing returns the moments of a trace at which something changes. Those that
+// only read are tested on the fake engines.
+func changing(trace string) (all []moment) {
+	for line := range strings.Lines(trace) {
+		parts := strings.SplitN(strings.TrimSpace(line), "\t", 3)
+		if len(parts) < 3 || strings.Contains(parts[2], " GET ") || strings.Contains(parts[2], " HEAD ") {
+			continue
 		}
+		n, _ := strconv.Atoi(parts[1])
+		all = append(all, moment{When: parts[0], Nth: n, Op: parts[2]})
 	}
-	return some
+	return all
 }
 
-// TestFaults kills ocisi on real engines, at some of the moments of which the
-// tests of cmd/ocisi have all on fake ones.
+// faults are the commands that TestFaults kills: how many moments a run has at
+// least (seen: process 31 on podman, 33 on docker; rollback about 20), and how many
+// of them are used.
+var faults = []struct {
+	command []string
+	moments int
+	kills   int
+}{
+	{[]string{"process"}, 25, 6},
+	{[]string{"rollback", "--yes"}, 12, 5},
+}
+
+// TestFaults kills ocisi on real engines with SIGKILL, at a sample of the moments
+// of which the tests of cmd/ocisi use all on fake ones.
 func TestFaults(t *testing.T) {
-	on := machine{flag.Lookup("suite").Value.String()}
-	seed := uint64(1)
-	if text := os.Getenv("OCISI_FAULT_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		seed = n
-	}
-	t.Logf("OCISI_FAULT_SEED=%d", seed)
-	for _, manager := range []string{"docker", "podman"} {
-		t.Run(manager, func(t *testing.T) {
-			f := on.faulty(t, manager, "")
-			for _, command := range [][]string{{"process"}, {"rollback", "--yes"}} {
-				all := f.moments(t, command...)
-				t.Logf("ocisi %s: %d moments", command[0], len(all))
-				n := 6                   // OCISI_FAULT_SEED has others
-				if manager == "podman" { // which copies a box's image for each, and takes twice as long
-					n = 4
+	h := newHost()
+	seed := commitSeed(t)
+	for _, engine := range []string{"docker", "podman"} {
+		t.Run(engine, func(t *testing.T) {
+			f := h.faulty(t, engine, "")
+			for _, c := range faults {
+				all := f.moments(t, c.moments, c.command...)
+				sample := faultseed.Sample(all, c.kills, faultseed.Rand(seed, engine+c.command[0]))
+				for i, m := range sample {
+					t.Run(c.command[0]+"/"+m.String(), func(t *testing.T) { f.kill(t, m, i, c.command) })
 				}
-				for i, m := range sample(all, n, seed) {
-					t.Run(command[0]+"/"+m.String(), func(t *testing.T) { f.kill(t, m, i, command) })
+				if err := faultseed.AtLeast("kills of ocisi "+c.command[0], f.kills, c.kills); err != nil {
+					t.Error(err)
 				}
+				f.kills = 0
 			}
 		})
 	}
@@ -193,18 +196,20 @@ func (f *faulty) kill(t *testing.T, m moment, i int, command []string) {
 	err := f.run(t, &fate{Mishap: mishap, At: m, Patience: minute, Delay: int64(i%5) * 100e6}, append([]string{"hurt", strconv.Itoa(f.version)}, command...)...)
 	if err != nil {
 		t.Error(err)
+	} else {
+		f.kills++ // fault.sh fails unless the run came to its moment
 	}
 	if err := f.run(t, nil, append([]string{"settle"}, command...)...); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestDaemonRestart restarts docker while the new box starts.
+// TestDaemonRestart restarts docker while the new box starts, and before each
+// rename of a container.
 func TestDaemonRestart(t *testing.T) {
-	on := machine{flag.Lookup("suite").Value.String()}
-	f := on.faulty(t, "docker", "")
-	all := f.moments(t, "process")
-	for _, m := range all {
+	f := newHost().faulty(t, "docker", "")
+	restarts := 0
+	for _, m := range f.moments(t, faults[0].moments, "process") {
 		starting := m.When == "during" && strings.HasPrefix(m.Op, "exec distrobox enter") && m.Nth == 1
 		renaming := m.When == "before" && strings.HasSuffix(m.Op, "/rename")
 		if !starting && !renaming {
@@ -214,13 +219,21 @@ func TestDaemonRestart(t *testing.T) {
 			f.version++
 			// systemd counts the starts of a unit, and refuses those after the third.
 			restart := "sudo systemctl reset-failed docker.service docker.socket; sudo systemctl restart docker"
-			// Containers end with the daemon: the foreign one is to be as it was.
-			again := "for i in $(seq 50); do docker start db >/dev/null 2>&1 && exit; sleep 0.2; done"
-			f.run(t, &fate{Mishap: "command", At: m, Patience: minute, Delay: 300e6, Command: []string{"bash", "-c", restart + ";" + again}}, "hurt", strconv.Itoa(f.version), "process")
+			// Containers end with the daemon: the foreign one must be as it was.
+			again := "for i in $(seq 100); do docker start db >/dev/null 2>&1 && exit; sleep 0.1; done"
+			// The run may fail or succeed; what fault.sh checks must hold either way.
+			plan := &fate{Mishap: "command", At: m, Patience: minute, Delay: 300e6, Command: []string{"bash", "-c", restart + ";" + again}}
+			if err := f.run(t, plan, "hurt", strconv.Itoa(f.version), "process"); err != nil {
+				t.Error(err)
+			}
+			restarts++
 			if err := f.run(t, nil, "settle", "process"); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+	if err := faultseed.AtLeast("restarts of docker", restarts, 3); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -238,17 +251,17 @@ chown -R eve: "$home/.config"
 
 // TestFullDisk has no room left for the new box.
 func TestFullDisk(t *testing.T) {
-	on := machine{flag.Lookup("suite").Value.String()}
-	if err := on.script(t.Context(), small); err != nil {
+	h := newHost()
+	if err := h.script(t.Context(), small); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := on.script(context.Background(), "loginctl terminate-user eve; sleep 1; umount -l /mnt/small"); err != nil {
+		if err := h.script(context.Background(), "loginctl terminate-user eve; sleep 1; umount -l /mnt/small"); err != nil {
 			t.Log(err)
 		}
 	}()
-	f := on.faulty(t, "podman", "eve")
-	if err := on.script(t.Context(), `fallocate -l $(($(df --output=avail -B1 /mnt/small | tail -n 1) - (30 << 20))) /mnt/small/full`); err != nil {
+	f := h.faulty(t, "podman", "eve")
+	if err := h.script(t.Context(), `fallocate -l $(($(df --output=avail -B1 /mnt/small | tail -n 1) - (30 << 20))) /mnt/small/full`); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.run(t, nil, "hurt", "1", "process"); err != nil {
@@ -257,7 +270,7 @@ func TestFullDisk(t *testing.T) {
 	if err := f.run(t, nil, "failed"); err != nil {
 		t.Error(err)
 	}
-	if err := on.script(t.Context(), "rm /mnt/small/full"); err != nil {
+	if err := h.script(t.Context(), "rm /mnt/small/full"); err != nil {
 		t.Fatal(err)
 	}
 	f.must(t, nil, "settle", "process")

@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 usage() {
   cat <<'END'
+host.sh tars SUITE                   build the tars that up needs, and no host
 host.sh up SUITE [NAME]              make what is missing, boot, fill the registry
 host.sh as SUITE CMD ARGS...         run CMD as user dev in a login session
 host.sh as-user USER SUITE CMD ...   the same as another user
@@ -22,6 +23,8 @@ OCISI_HOST_CACHE  tars and disks   (/var/cache/ocisi-testhost)
 OCISI_HOST_MIRROR Debian mirror    (the one apt uses)
 OCISI_HOST_FRESH  make a disk anew that is older than these scripts, when set
 OCISI_HOST_NET    first two bytes of the machines' addresses (10.77)
+OCISI_HOST_MEMORY size of a tmpfs to keep the disk in, such as 8g; for tests, wipe frees it
+OCISI_HOST_STORE  docker's image store: overlay2 (default) or containerd; read when the disk is made
 BINDS             "SRC:DST ...", folders to bind into the machine when it boots
 END
 }
@@ -71,7 +74,7 @@ forget_older() {
 # make_tars: what is missing, side by side
 make_tars() {
   local kind pid kinds=() pids=() failed=''
-  [[ -d $disk ]] || kinds+=("$suite" tools)
+  has_disk || kinds+=("$suite" tools)
   registry_is_filled || [[ -e $(tar_path registry) ]] || kinds+=(fedora debian)
   for kind in "${kinds[@]}"; do
     make_tar "$kind" &
@@ -108,25 +111,48 @@ apt_get() {
 
 # ---- disk and registry
 
+# has_disk: the disk is complete; unpack_disk writes the file last
+has_disk() {
+  [[ -e $disk/etc/ocisi-testhost ]]
+}
+
 # is_stale: the disk was made by other scripts than these
 is_stale() {
-  [[ -d $disk && $(cat "$disk/etc/ocisi-testhost" 2>/dev/null) != "$(basename "$(tar_path "$suite")")" ]]
+  has_disk && [[ $(cat "$disk/etc/ocisi-testhost") != "$(basename "$(tar_path "$suite")")" ]]
 }
 
 unpack_disk() {
   local tar
   tar=$(tar_path "$suite")
-  if [[ -d $disk ]]; then
+  if has_disk; then
     ! is_stale || say "note: $name's disk is older than these scripts; \"wipe\" it to have it made anew"
     return
   fi
   say "unpacking the disk"
-  rm -rf --one-file-system "$disk.part"
-  mkdir -p "$disk.part"
-  tar -C "$disk.part" --xattrs --xattrs-include=security.capability -xf "$tar"
-  tar -C "$disk.part" -xf "$(tar_path tools)"
-  echo "${tar##*/}" >"$disk.part/etc/ocisi-testhost"
-  mv "$disk.part" "$disk"
+  remove_disk
+  mkdir -p "$disk"
+  # Engines call fsync for each layer; in memory that costs nothing.
+  [[ -z ${OCISI_HOST_MEMORY:-} ]] || mount -t tmpfs -o "size=$OCISI_HOST_MEMORY,mode=755" "ocisi-$name" "$disk"
+  tar -C "$disk" --xattrs --xattrs-include=security.capability -xf "$tar"
+  tar -C "$disk" -xf "$(tar_path tools)"
+  configure_store
+  echo "${tar##*/}" >"$disk/etc/ocisi-testhost"
+}
+
+remove_disk() {
+  ! mountpoint -q "$disk" || umount "$disk"
+  rm -rf --one-file-system "$disk"
+}
+
+configure_store() {
+  case ${OCISI_HOST_STORE:-overlay2} in
+  overlay2) ;;
+  containerd)
+    mkdir -p "$disk/etc/docker"
+    echo '{"features": {"containerd-snapshotter": true}}' >"$disk/etc/docker/daemon.json"
+    ;;
+  *) die "OCISI_HOST_STORE is overlay2 or containerd" ;;
+  esac
 }
 
 registry_is_filled() {
@@ -198,13 +224,20 @@ up() {
   say "$name is ready"
 }
 
+# tars: what up would build first, so that it can be done beside other work
+tars() {
+  mkdir -p "$CACHE/disks"
+  install_packages
+  make_tars
+}
+
 wipe() {
   machine stop
-  rm -rf --one-file-system "$disk" "$disk.part"
+  remove_disk
 }
 
 install_files() {
-  [[ -d $disk ]] || die "$name has no disk yet: $0 up $suite"
+  has_disk || die "$name has no disk yet: $0 up $suite"
   [[ $# -gt 0 ]] || die "install what?"
   install -m 755 -t "$disk/usr/local/bin" "$@"
 }
@@ -252,6 +285,7 @@ main() {
   case $verb in up | down | wipe) once "$@" ;; esac
   shift 2
   case $verb in
+  tars) tars ;;
   up) up ;;
   as)
     [[ $# -gt 0 ]] || die "run what? \"$0 shell $suite\" gives a shell"

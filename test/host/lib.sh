@@ -15,3 +15,16 @@ die() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
   exit 1
 }
+
+# cgroup_root prints the v2 hierarchy: all of /sys/fs/cgroup, or beside the v1 one, or mounted here if nowhere.
+cgroup_root() {
+  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+    echo /sys/fs/cgroup
+  elif [[ -e /sys/fs/cgroup/unified/cgroup.procs ]]; then
+    echo /sys/fs/cgroup/unified
+  else
+    mkdir -p "$STATE/cgroup2"
+    mountpoint -q "$STATE/cgroup2" || mount -t cgroup2 none "$STATE/cgroup2"
+    echo "$STATE/cgroup2"
+  fi
+}

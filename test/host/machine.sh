@@ -22,18 +22,6 @@ shift 2
 net=${OCISI_HOST_NET:-10.77}
 mkdir -p "$STATE"
 
-# The v2 hierarchy: all of /sys/fs/cgroup, or beside the v1 one, or mounted here if nowhere.
-cgroup_root() {
-  if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-    echo /sys/fs/cgroup
-  elif [[ -e /sys/fs/cgroup/unified/cgroup.procs ]]; then
-    echo /sys/fs/cgroup/unified
-  else
-    mkdir -p "$STATE/cgroup2"
-    mountpoint -q "$STATE/cgroup2" || mount -t cgroup2 none "$STATE/cgroup2"
-    echo "$STATE/cgroup2"
-  fi
-}
 cgroup=$(cgroup_root)/$name
 
 # The pid on file counts only while that process is in our cgroup: pids are used again.
@@ -199,6 +187,8 @@ remove_cgroup() {
 stop() {
   local pid
   if pid=$(pid1); then
+    # for test/part.sh: the CPU time of all that ran in the machine
+    awk '$1 == "usage_usec" { print $2 }' "$cgroup/cpu.stat" >>"$STATE/$name.cpu"
     kill -KILL "$pid" 2>/dev/null || true
     wait_until_gone "$pid"
   fi

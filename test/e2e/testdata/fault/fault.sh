@@ -67,7 +67,7 @@ begin)
   echo '[Desktop Entry]' >"$HOME/.local/share/applications/mine.desktop"
   cat >"$config" <<END
 - {name: fault, path: ., manager: $manager, enabled: true}
-- {name: fault-dx, path: ., manager: $manager, enabled: true, box: {exported_bins: [/usr/bin/faulty]}}
+- {name: fault-dx, path: ., manager: $manager, enabled: true, box: {exported_bins: [/usr/bin/faulty], additional_flags: [--stop-timeout 1]}}
 END
   cat >"$HOME/fault/Containerfile.img-dx" <<'END'
 ARG IMG
@@ -81,7 +81,7 @@ END
   engine volume rm -f precious >/dev/null 2>&1 || true
   engine pull -q ghcr.io/ublue-os/debian-toolbox:latest >/dev/null
   engine tag ghcr.io/ublue-os/debian-toolbox:latest foreign:1
-  engine run -d --name db -v precious:/p foreign:1 sh -c 'echo precious >/p/file; exec sleep infinity' >/dev/null
+  engine run -d --stop-timeout 1 --name db -v precious:/p foreign:1 sh -c 'echo precious >/p/file; exec sleep infinity' >/dev/null
   engine create --name mine --label manager=distrobox foreign:1 true >/dev/null
   ocisi process >/dev/null
   enter "sudo sh -c 'echo 0 >/mark'"
@@ -113,6 +113,9 @@ end)
   engine rm -f -v db mine $(boxes) >/dev/null 2>&1 || true
   engine volume rm -f precious >/dev/null
   rm -rf "$state" "$HOME/fault" "$HOME/project" "$HOME/.local/bin/"{mine,faulty} "$HOME/.local/share/applications/mine.desktop"
+  ;;
+succeeded) # the undisturbed run has exit status 0
+  [[ $(cat "$state/status") == 0 ]] || broken "the undisturbed run ended with $(cat "$state/status"): $(tail -n 5 "$state/out")"
   ;;
 failed) # the hurt run said so, and the old box is as it was
   [[ $(cat "$state/status") == 1 ]] || broken "the run ended with $(cat "$state/status")"
