@@ -52,7 +52,7 @@ part-lint:
 	@test/part.sh lint 200 test/lint.sh
 
 part-scripts:
-	@test/part.sh scripts 60 test/check-scripts.sh
+	@test/part.sh scripts 60 bash -c 'test/check-scripts.sh && test/pool-test.sh'
 
 part-forky-docker: programs tars-forky
 	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 300 test/e2e.sh -test.run '^TestStories$$/^docker$$'

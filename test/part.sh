@@ -37,15 +37,14 @@ cpu_seconds() {
 	} | awk '{ sum += $1 } END { printf "%d\n", sum / 1e6 }'
 }
 
-# count RESULT: results of go test -v, subtests included, or the last "N passed, N failed"
+# count RESULT: results of go test -v, subtests included, or the sum of "N passed, N failed"
 count() {
 	local n
 	n=$(grep -cE "^ *--- $1: " "$log" || true)
 	if [[ $n = 0 ]]; then
-		case $1 in PASS) n=$(sed -nE 's/^([0-9]+) passed, [0-9]+ failed$/\1/p' "$log" | tail -n 1) ;;
-		FAIL) n=$(sed -nE 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p' "$log" | tail -n 1) ;; esac
+		n=$(awk -v result="$1" '/^[0-9]+ passed, [0-9]+ failed$/ { sum += result == "PASS" ? $1 : $3 } END { print sum + 0 }' "$log")
 	fi
-	echo "${n:-0}"
+	echo "$n"
 }
 
 start=$SECONDS status=0

@@ -11,7 +11,7 @@ sum_cpu=0 sum_passed=0 sum_failed=0 wrong=()
 
 printf '\n%-18s %8s %8s %8s %8s\n' part seconds CPU tests budget
 for part; do
-	if ! read -r status seconds cpu passed failed budget < "bin/parts/$part.result" 2> /dev/null; then
+	if [[ ! -s bin/parts/$part.result ]] || ! read -r status seconds cpu passed failed budget < "bin/parts/$part.result"; then
 		printf '%-18s %8s\n' "$part" 'no result'
 		wrong+=("$part did not run")
 		sum_failed=$((sum_failed + 1))
