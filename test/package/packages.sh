@@ -64,7 +64,7 @@ units() {
 }
 
 pages() {
-	local tree=$made/oci/amd64/system_files/usr/share verb
+	local tree=$made/oci/amd64/system_files/usr/share verb page
 	for verb in $("$tree/../bin/ocisi" __complete '' 2> /dev/null | awk -F '\t' '/^[a-z]/ { print $1 }'); do
 		case $verb in completion | help) continue ;; esac
 		[ -f "$tree/man/man1/ocisi-$verb.1.gz" ] || { echo "no man page for $verb"; return 1; }
@@ -74,6 +74,20 @@ pages() {
 	grep -q setup "$work/man"
 	bash -c '. "$1" && complete -p ocisi' - "$tree/bash-completion/completions/ocisi"
 	head -1 "$tree/zsh/site-functions/_ocisi" | grep -x '#compdef ocisi'
+	# Generated with another home, time zone and language, they are the same.
+	cd "$work/first"
+	mkdir -p "$work/pages-home"
+	env GOCACHE="$(go env GOCACHE)" GOMODCACHE="$(go env GOMODCACHE)" GOFLAGS=-buildvcs=false CGO_ENABLED=0 \
+		HOME="$work/pages-home" XDG_CONFIG_HOME="$work/pages-home/c" XDG_STATE_HOME="$work/pages-home/s" \
+		TZ=Pacific/Auckland LANG=C.UTF-8 COLUMNS=40 go run -trimpath ./cmd/gendocs -dir "$work/pages" -version "v$version" \
+		-date "$(date --utc --date "@$(git log -1 --format=%ct)" +%F)"
+	equal "number of pages" "$(ls "$work/pages/man" | wc -l)" "$(ls "$tree/man/man1" | wc -l)"
+	for page in "$work"/pages/man/*; do
+		zcat "$tree/man/man1/${page##*/}.gz" | cmp - "$page"
+	done
+	cmp "$work/pages/completions/ocisi.bash" "$tree/bash-completion/completions/ocisi"
+	cmp "$work/pages/completions/_ocisi" "$tree/zsh/site-functions/_ocisi"
+	cmp "$work/pages/completions/ocisi.fish" "$tree/fish/vendor_completions.d/ocisi.fish"
 }
 
 # same_bytes makes the release again: another folder, nothing compiled or
