@@ -46,7 +46,7 @@ part-faults:
 	@test/part.sh faults 120 $(MAKE) --no-print-directory test-faults GOTEST=-v
 
 part-packages:
-	@test/part.sh packages 300 test/package.sh --without-goreleaser
+	@test/part.sh packages 300 test/package.sh --since auto --without-goreleaser
 
 part-lint:
 	@test/part.sh lint 200 test/lint.sh
