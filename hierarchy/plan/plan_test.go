@@ -295,6 +295,8 @@ func TestKept(t *testing.T) {
 		want   string
 	}{
 		{"not asked", func(*world) {}, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"not pulled, not asked", func(w *world) { w.store.Images[0].Digests = nil }, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"not pulled", func(w *world) { w.store.Images[0].Digests = nil }, map[plan.Target]plan.Remote{}, "keep ghcr.io/x/base:1: base was built here, so no registry is asked"},
 		{"asked about others", func(*world) {}, map[plan.Target]plan.Remote{}, "keep ghcr.io/x/base:1: base is in the store"},
 		{"asked", func(*world) {}, map[plan.Target]plan.Remote{target: {Digest: sum("base")}}, "keep ghcr.io/x/base:1: its registry has the same one"},
 		{"offline", func(*world) {}, map[plan.Target]plan.Remote{target: {Err: errors.New("no route to host")}}, "keep ghcr.io/x/base:1: unknown, kept: no route to host"},
