@@ -390,6 +390,22 @@ func TestLateCancel(t *testing.T) {
 	}
 }
 
+// A replacement that is being committed is not canceled.
+func TestCancelDuringCommit(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if _, waits := w.boxes["tool.ocisi-old"]; waits && what == "boxes" {
+			cancel()
+		}
+		return do()
+	}
+	out, err := w.maker().Replace(ctx, w, spec(), nil)
+	if err != nil || ctx.Err() == nil || out.After.ID != "box2" || w.names() != "tool=box2 tool.ocisi-1=box1" {
+		t.Errorf("error %v, boxes %s, outcome %+v", err, w.names(), out)
+	}
+}
+
 // When the old box was removed or renamed meanwhile, the new one stays.
 func TestOldBoxThatIsGone(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool"))
