@@ -305,6 +305,21 @@ func createFails(done bool) func(process.Cmd) (bool, error) {
 	}
 }
 
+// A replacement that is undone stops no other box.
+func TestReplaceGoesBackProgress(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	w.before = createFails(false)
+	var got []string
+	_, err := w.maker().Replace(t.Context(), w, spec(), func(p hierarchy.Progress) {
+		if p.Title != "" {
+			got = append(got, p.Title)
+		}
+	})
+	if want := []string{"setting box tool aside", "creating box tool", "the old box tool is back"}; err == nil || !slices.Equal(got, want) {
+		t.Errorf("progress %q, want %q; error %v", got, want, err)
+	}
+}
+
 // The error has what the container itself said, which is gone with it.
 func TestLastWords(t *testing.T) {
 	w := newWorld(t)

@@ -74,6 +74,29 @@ func TestRemoveImage(t *testing.T) {
 	})
 }
 
+func TestRemoveSuperseded(t *testing.T) {
+	labels := map[string]string{hierarchy.LabelImage: "tool:1"}
+	state := enginetest.State{Images: []enginetest.Image{
+		{ID: "sha256:00000000000000a1"}, // not built by ocisi
+		{ID: "sha256:00000000000000a2", Labels: labels},
+		{ID: "sha256:00000000000000a3", Labels: labels},
+		{ID: "sha256:00000000000000a4", Labels: labels, Refs: []string{"localhost/tool:1"}},
+	}, Containers: []enginetest.Container{{Name: "user", ImageID: "sha256:00000000000000a3"}}}
+	each(t, state, func(t *testing.T, s *story) {
+		var left []string
+		for _, im := range s.state().Images {
+			s.RemoveSuperseded(t.Context(), im.ID)
+		}
+		s.RemoveSuperseded(t.Context(), "sha256:00000000000000a5")
+		for _, im := range s.state().Images {
+			left = append(left, im.ID[len(im.ID)-2:])
+		}
+		if want := []string{"a1", "a3", "a4"}; !slices.Equal(left, want) {
+			t.Errorf("images %q, want %q", left, want)
+		}
+	})
+}
+
 func TestPull(t *testing.T) {
 	state := enginetest.State{Registry: []enginetest.Image{{Refs: []string{"ghcr.io/x/base:latest"}}}}
 	each(t, state, func(t *testing.T, s *story) {

@@ -191,6 +191,19 @@ func TestScanOfNothing(t *testing.T) {
 	}
 }
 
+func TestScanLimit(t *testing.T) {
+	t.Parallel()
+	const bin = "home/u/.local/bin/"
+	text := string(NewProgram(owner(), Dirs{Home: "/home/u"}, "/usr/bin/jq", "/"+bin+"jq").Data)
+	sized := func(n int) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(text + strings.Repeat("\n", n-len(text))), Mode: 0o755}
+	}
+	found := Scan(fstest.MapFS{bin + "jq": sized(maxScript), bin + "large": sized(maxScript + 1)}, Dirs{Home: "/home/u"}, nil)
+	if len(found) != 1 || found[0].Path != "/"+bin+"jq" {
+		t.Errorf("found %d files", len(found))
+	}
+}
+
 func TestLacking(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
