@@ -362,7 +362,7 @@ func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
 		return do()
 	}
 	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
-	if err == nil || w.names() != "tool=box1" {
+	if se, ok := errors.AsType[*StepError](err); !ok || se.Err.Error() != "distrobox reports success, but there is no box" || w.names() != "tool=box1" {
 		t.Errorf("error %v, boxes %q", err, w.names())
 	}
 }

@@ -162,6 +162,28 @@ func TestPrune(t *testing.T) {
 	})
 }
 
+// A container that cannot be removed frees nothing, and what can be removed is.
+func TestPruneFails(t *testing.T) {
+	state := enginetest.State{Images: []enginetest.Image{
+		{Refs: []string{"localhost/held:1"}, Layers: []enginetest.Layer{{DiffID: "sha256:h", Size: 20}}},
+		{Refs: []string{"localhost/loose:1"}, Layers: []enginetest.Layer{{DiffID: "sha256:l", Size: 7}}},
+	}, Containers: []enginetest.Container{{Name: "ended", Image: "localhost/held:1", State: "exited", SizeRw: 40}}}
+	each(t, state, func(t *testing.T, s *story) {
+		u, err := s.Unused(t.Context(), nil)
+		s.ok(err)
+		s.server.Watch(func(point string, _ bool) enginetest.Verdict {
+			if strings.Contains(point, " DELETE /containers/") {
+				return enginetest.Fail
+			}
+			return enginetest.Pass
+		})
+		freed, err := s.Prune(t.Context(), u)
+		if err == nil || !strings.Contains(err.Error(), "removing container ended: ") || freed != 7 || s.id("held:1") == "" || s.id("loose:1") != "" {
+			t.Errorf("freed %d, error %v, left %+v", freed, err, s.state().Images)
+		}
+	})
+}
+
 func TestLayers(t *testing.T) {
 	each(t, withBase(), func(t *testing.T, s *story) {
 		_, err := s.Build(t.Context(), s.recipe("tool:1", fromBase+"RUN one\n"), nil)
