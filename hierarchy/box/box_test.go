@@ -436,6 +436,25 @@ func TestOldBoxThatIsGone(t *testing.T) {
 	}
 }
 
+// A container that took the name of the new box is neither entered nor removed.
+func TestNewBoxThatIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	n := 0
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "container tool" && w.boxes["tool"].ID == "box1" {
+			if n++; n == 2 {
+				w.has("tool", nil)
+			}
+		}
+		return do()
+	}
+	_, err := w.maker().Create(t.Context(), w, spec(), nil)
+	se, ok := errors.AsType[*StepError](err)
+	if !ok || se.Step != "start" || se.Err.Error() != "the box is gone" || w.names() != "tool=box2" || !slices.Equal(w.calls, []string{"create tool"}) {
+		t.Errorf("error %v, boxes %s, calls %q", err, w.names(), w.calls)
+	}
+}
+
 func TestRemove(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox()).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
 	d := w.maker()
