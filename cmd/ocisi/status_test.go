@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 )
 
@@ -85,6 +88,44 @@ func TestExitStatus(t *testing.T) {
 				t.Errorf("exit status %d, want %d\n%s%s", got, c.want, &out, &errs)
 			}
 		})
+	}
+}
+
+// A clean that is interrupted fails, also when no step did.
+func TestInterruptedClean(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "ocisi.yaml")
+	state := fmt.Sprintf(`{"Images": [{"Refs": ["docker.io/library/old:1"], "Labels": {%q: "old:1", %q: %q}}]}`,
+		hierarchy.LabelImage, hierarchy.LabelConfig, config)
+	for name, text := range map[string]string{config: "images: []\n", filepath.Join(dir, "docker.json"): state} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := enginetest.Start(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	server.Watch(func(point string, _ bool) enginetest.Verdict {
+		if strings.HasPrefix(point, "docker DELETE /images/") {
+			cancel()
+			return enginetest.Hang
+		}
+		return enginetest.Pass
+	})
+	var out, errs bytes.Buffer
+	env := al(cli.System())
+	env.Stdin, env.Stdout, env.Stderr, env.Terminal = nil, &out, &errs, false
+	env.Home, env.ConfigDir, env.StateDir, env.DataHome = dir, filepath.Join(dir, "config"), filepath.Join(dir, "state"), filepath.Join(dir, "data")
+	env.Getenv = func(key string) string {
+		return map[string]string{"DOCKER_HOST": server.DockerHost(), "DBX_CONTAINER_MANAGER": "docker"}[key]
+	}
+	code := cli.Main(ctx, env, []string{"clean", "-f", config, "--skip-podman"})
+	if want := "ocisi: stopped; what was finished stays\n"; code != 1 || errs.String() != want || len(server.Docker().Images) != 1 {
+		t.Errorf("exit status %d, stdout\n%s\nstderr\n%s", code, &out, &errs)
 	}
 }
 

@@ -305,6 +305,21 @@ func createFails(done bool) func(process.Cmd) (bool, error) {
 	}
 }
 
+// A replacement that is undone stops no other box.
+func TestReplaceGoesBackProgress(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	w.before = createFails(false)
+	var got []string
+	_, err := w.maker().Replace(t.Context(), w, spec(), func(p hierarchy.Progress) {
+		if p.Title != "" {
+			got = append(got, p.Title)
+		}
+	})
+	if want := []string{"setting box tool aside", "creating box tool", "the old box tool is back"}; err == nil || !slices.Equal(got, want) {
+		t.Errorf("progress %q, want %q; error %v", got, want, err)
+	}
+}
+
 // The error has what the container itself said, which is gone with it.
 func TestLastWords(t *testing.T) {
 	w := newWorld(t)
@@ -347,7 +362,7 @@ func TestOldBoxIsNotTakenForAnUnfinishedOne(t *testing.T) {
 		return do()
 	}
 	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
-	if err == nil || w.names() != "tool=box1" {
+	if se, ok := errors.AsType[*StepError](err); !ok || se.Err.Error() != "distrobox reports success, but there is no box" || w.names() != "tool=box1" {
 		t.Errorf("error %v, boxes %q", err, w.names())
 	}
 }
@@ -390,6 +405,22 @@ func TestLateCancel(t *testing.T) {
 	}
 }
 
+// A replacement that is being committed is not canceled.
+func TestCancelDuringCommit(t *testing.T) {
+	w := newWorld(t).has("tool", byOcisi("tool"))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if _, waits := w.boxes["tool.ocisi-old"]; waits && what == "boxes" {
+			cancel()
+		}
+		return do()
+	}
+	out, err := w.maker().Replace(ctx, w, spec(), nil)
+	if err != nil || ctx.Err() == nil || out.After.ID != "box2" || w.names() != "tool=box2 tool.ocisi-1=box1" {
+		t.Errorf("error %v, boxes %s, outcome %+v", err, w.names(), out)
+	}
+}
+
 // When the old box was removed or renamed meanwhile, the new one stays.
 func TestOldBoxThatIsGone(t *testing.T) {
 	w := newWorld(t).has("tool", byOcisi("tool"))
@@ -402,6 +433,25 @@ func TestOldBoxThatIsGone(t *testing.T) {
 	_, err := w.maker().Replace(t.Context(), w, spec(), nil)
 	if err == nil || w.names() != "tool=box2" {
 		t.Errorf("error %v, boxes %q", err, w.names())
+	}
+}
+
+// A container that took the name of the new box is neither entered nor removed.
+func TestNewBoxThatIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	n := 0
+	w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "container tool" && w.boxes["tool"].ID == "box1" {
+			if n++; n == 2 {
+				w.has("tool", nil)
+			}
+		}
+		return do()
+	}
+	_, err := w.maker().Create(t.Context(), w, spec(), nil)
+	se, ok := errors.AsType[*StepError](err)
+	if !ok || se.Step != "start" || se.Err.Error() != "the box is gone" || w.names() != "tool=box2" || !slices.Equal(w.calls, []string{"create tool"}) {
+		t.Errorf("error %v, boxes %s, calls %q", err, w.names(), w.calls)
 	}
 }
 

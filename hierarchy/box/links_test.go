@@ -1,6 +1,7 @@
 package box
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
 // homely is a world with a home that launchers go to.
@@ -77,6 +79,35 @@ func TestExports(t *testing.T) {
 	}
 	if _, err := s.maker().Rollback(t.Context(), s.w, s.spec, 0, nil); err != nil || s.tree() != "bin/zig" || s.read("bin/zig") != was {
 		t.Errorf("rolled back: files %s, error %v", s.tree(), err)
+	}
+}
+
+// A launcher that cannot be put back is reported with what failed first, and
+// the old box is restored all the same.
+func TestExportsCannotBePutBack(t *testing.T) {
+	s := homely(t)
+	if err := s.replace(); err != nil {
+		t.Fatal(err)
+	}
+	failed, full := errors.New("no answer"), errors.New("disk full")
+	d, broken := s.maker(), false
+	d.Disk.Watch = func(disk.Op, string, bool) error {
+		if broken {
+			return full
+		}
+		return nil
+	}
+	s.w.fault = func(_ context.Context, what string, do func() error) error {
+		if what == "rename tool.ocisi-old tool.ocisi-1" {
+			broken = true
+			return failed
+		}
+		return do()
+	}
+	s.spec.Box.ExportedBins = []string{"/usr/bin/zls"}
+	_, err := d.Replace(t.Context(), s.w, s.spec, nil)
+	if !errors.Is(err, failed) || !errors.Is(err, full) || !strings.Contains(err.Error(), "putting the launchers of box tool back: ") || s.w.names() != "tool=box1" {
+		t.Errorf("boxes %s, error %v", s.w.names(), err)
 	}
 }
 

@@ -25,6 +25,12 @@ func TestRecover(t *testing.T) {
 		{"killed before the new box", func(w *world) { w.has("tool.ocisi-old", ours) }, "tool=box1", true},
 		{"killed before the old one was kept", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours) }, "tool=box2 tool.ocisi-1=box1", true},
 		{"new box broken", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true }, "tool=box1", true},
+		{"new box broken, created in the same second", func(w *world) {
+			w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true
+			b := w.boxes["tool"]
+			b.Created = w.boxes["tool.ocisi-old"].Created
+			w.boxes["tool"] = b
+		}, "tool=box1", true},
 		{"new box broken, another run's logs", func(w *world) {
 			w.has("tool.ocisi-old", ours).has("tool", ours).has("tool.ocisi-1", ours).broken["box2"] = true
 		}, "tool=box1 tool.ocisi-1=box3", true},

@@ -174,6 +174,23 @@ func TestPullByDigest(t *testing.T) {
 	})
 }
 
+// A digest that podman does not list among the names stays: its removal would
+// remove the image.
+func TestPullByDigestThatIsNoName(t *testing.T) {
+	s := start(t, hierarchy.Podman, enginetest.State{Registry: []enginetest.Image{{Digests: []string{newDigest}}}})
+	s.server.Watch(func(point string, done bool) enginetest.Verdict {
+		if done && strings.HasSuffix(point, "/tag") {
+			s.server.Edit("podman", func(st *enginetest.State) { st.Images[0].Refs = []string{"ghcr.io/x/base:43", "ghcr.io/x/base:latest"} })
+		}
+		return enginetest.Pass
+	})
+	_, digest, _ := strings.Cut(newDigest, "@")
+	s.ok(s.Pull(t.Context(), "ghcr.io/x/base:latest", digest, nil))
+	if calls := s.server.Calls(); s.id("ghcr.io/x/base:latest") == "" || slices.ContainsFunc(calls, func(c string) bool { return strings.Contains(c, " rmi ") }) {
+		t.Errorf("images %+v, calls %q", s.state().Images, calls)
+	}
+}
+
 func TestPullGone(t *testing.T) {
 	each(t, enginetest.State{}, func(t *testing.T, s *story) {
 		name, digest, _ := strings.Cut(oldDigest, "@")

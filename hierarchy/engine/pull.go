@@ -52,7 +52,7 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarc
 	}
 	if err := pull(ctx, what, emit); err != nil {
 		err = inWords(ctx, err)
-		if name, wanted, ok := strings.Cut(what, "@"); ok && ctx.Err() == nil && isGone(err) {
+		if name, wanted, ok := strings.Cut(what, "@"); ok && isGone(err) {
 			if digest != "" {
 				name = ref
 			}
@@ -80,7 +80,7 @@ func (e *Engine) name(ctx context.Context, pulled, full string) error {
 		return nil
 	}
 	in, err := e.api.ImageInspect(ctx, full)
-	if err != nil || !slices.Contains(in.RepoTags, pulled) || len(in.RepoTags) < 2 {
+	if err != nil || !slices.Contains(in.RepoTags, pulled) {
 		return nil // the image is there and has its name
 	}
 	_, err = e.api.ImageRemove(ctx, pulled, image.RemoveOptions{})

@@ -74,6 +74,29 @@ func TestRemoveImage(t *testing.T) {
 	})
 }
 
+func TestRemoveSuperseded(t *testing.T) {
+	labels := map[string]string{hierarchy.LabelImage: "tool:1"}
+	state := enginetest.State{Images: []enginetest.Image{
+		{ID: "sha256:00000000000000a1"}, // not built by ocisi
+		{ID: "sha256:00000000000000a2", Labels: labels},
+		{ID: "sha256:00000000000000a3", Labels: labels},
+		{ID: "sha256:00000000000000a4", Labels: labels, Refs: []string{"localhost/tool:1"}},
+	}, Containers: []enginetest.Container{{Name: "user", ImageID: "sha256:00000000000000a3"}}}
+	each(t, state, func(t *testing.T, s *story) {
+		var left []string
+		for _, im := range s.state().Images {
+			s.RemoveSuperseded(t.Context(), im.ID)
+		}
+		s.RemoveSuperseded(t.Context(), "sha256:00000000000000a5")
+		for _, im := range s.state().Images {
+			left = append(left, im.ID[len(im.ID)-2:])
+		}
+		if want := []string{"a1", "a3", "a4"}; !slices.Equal(left, want) {
+			t.Errorf("images %q, want %q", left, want)
+		}
+	})
+}
+
 func TestPull(t *testing.T) {
 	state := enginetest.State{Registry: []enginetest.Image{{Refs: []string{"ghcr.io/x/base:latest"}}}}
 	each(t, state, func(t *testing.T, s *story) {
@@ -135,6 +158,28 @@ func TestPrune(t *testing.T) {
 		}
 		if u, err := s.Unused(t.Context(), nil); err != nil || u.Cache != 0 {
 			t.Errorf("afterwards %+v, %v", u, err)
+		}
+	})
+}
+
+// A container that cannot be removed frees nothing, and what can be removed is.
+func TestPruneFails(t *testing.T) {
+	state := enginetest.State{Images: []enginetest.Image{
+		{Refs: []string{"localhost/held:1"}, Layers: []enginetest.Layer{{DiffID: "sha256:h", Size: 20}}},
+		{Refs: []string{"localhost/loose:1"}, Layers: []enginetest.Layer{{DiffID: "sha256:l", Size: 7}}},
+	}, Containers: []enginetest.Container{{Name: "ended", Image: "localhost/held:1", State: "exited", SizeRw: 40}}}
+	each(t, state, func(t *testing.T, s *story) {
+		u, err := s.Unused(t.Context(), nil)
+		s.ok(err)
+		s.server.Watch(func(point string, _ bool) enginetest.Verdict {
+			if strings.Contains(point, " DELETE /containers/") {
+				return enginetest.Fail
+			}
+			return enginetest.Pass
+		})
+		freed, err := s.Prune(t.Context(), u)
+		if err == nil || !strings.Contains(err.Error(), "removing container ended: ") || freed != 7 || s.id("held:1") == "" || s.id("loose:1") != "" {
+			t.Errorf("freed %d, error %v, left %+v", freed, err, s.state().Images)
 		}
 	})
 }

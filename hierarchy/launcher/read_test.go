@@ -29,6 +29,12 @@ func TestReadDistrobox(t *testing.T) {
 		"1 as root": {jq, script(`exec "/usr/bin/distrobox-enter" --root -n tools  -- sudo -S  '/usr/bin/jq'  "$@"`, "sudo -S"), Found{
 			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools", Root: true}}, By: Distrobox1, Calls: "/usr/bin/distrobox-enter",
 		}},
+		"1 as root, in another order": {jq, script(`exec "/usr/bin/distrobox-enter" -n tools --root  -- sudo -S  '/usr/bin/jq'  "$@"`, "sudo -S"), Found{
+			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools", Root: true}}, By: Distrobox1, Calls: "/usr/bin/distrobox-enter",
+		}},
+		"1 with a flag of the program": {jq, script(`exec "/usr/bin/distrobox-enter"  -n tools  --   '/usr/bin/jq' --rooted "$@"`, ""), Found{
+			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools"}}, By: Distrobox1, Calls: "/usr/bin/distrobox-enter",
+		}},
 		"1 without a path": {jq, script(`exec "distrobox-enter"  -n tools  --   '/usr/bin/jq'  "$@"`, ""), Found{
 			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools"}}, By: Distrobox1, Calls: "distrobox-enter",
 		}},

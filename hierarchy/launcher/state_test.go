@@ -103,17 +103,19 @@ func TestStates(t *testing.T) {
 	dbx("v1foreign", "/usr/bin/distrobox-enter", "box-1")
 	dbx("v1stale", "/usr/bin/distrobox-enter", "none")
 	dbx("v1gone", "/old/distrobox-enter", "pod")
-	w.text(bin+"noexec", string(NewProgram(o, w.Dirs, "/usr/bin/noexec", bin+"noexec").Data), 0o644)
+	w.text(bin+"noexec", string(NewProgram(o, w.Dirs, "/usr/bin/noexec", bin+"noexec").Data), 0o654) // the owner cannot execute it
 	w.text(bin+".jq.ocisi-123", "half", 0o600)
 	w.text(bin+"mine", "#!/bin/sh\n", 0o755)
 	w.text("/home/u/.local/share/icons/hicolor/48x48/apps/ocisi-box-1-unused.png", "", 0o644)
 	w.text("/home/u/.local/share/icons/hicolor/48x48/apps/other.png", "", 0o644)
+	const oldApp = "/home/u/.local/share/applications/old.desktop"
+	w.text(oldApp, "[Desktop Entry]\nX-Ocisi-Manager=docker\nX-Ocisi-Box=box-1\nX-Ocisi-Format=0\n", 0o644)
 	put("dup", with("docker", "box-1"))
 	w.text("/first/dup", "", 0o755)
 	w.text("/first/both", "", 0o644) // not executable
 
 	h := w.host("/first", "/home/u/bin", "/last")
-	wanted := append(slices.Clone(known), NewProgram(o, w.Dirs, "/usr/bin/new", bin+"new"))
+	wanted := append(slices.Clone(known), NewProgram(o, w.Dirs, "/usr/bin/new", bin+"new"), icon)
 	wanted[0].Data = []byte("newer")
 	found := Scan(h.Files, w.Dirs, []string{"/home/u/bin", "/home/u/bin/", "/nowhere"})
 	want := map[string]State{
@@ -121,7 +123,7 @@ func TestStates(t *testing.T) {
 		bin + "stale": Stale, bin + "foreign": Foreign, bin + "unknown": OK, bin + "rooted": OK,
 		bin + "v1": OK, bin + "v1foreign": Foreign, bin + "v1stale": Stale, bin + "v1gone": Outdated,
 		bin + "noexec": Outdated, bin + ".jq.ocisi-123": Outdated, bin + "dup": Shadowed,
-		known[2].Path: OK, w.app(o).Path: OK, icon.Path: OK,
+		known[2].Path: OK, w.app(o).Path: OK, icon.Path: OK, oldApp: Outdated,
 		"/home/u/.local/share/icons/hicolor/48x48/apps/ocisi-box-1-unused.png": Stale,
 	}
 	if got := states(h.States(found, wanted)); !maps.Equal(got, want) {
@@ -186,6 +188,19 @@ func TestScanOfNothing(t *testing.T) {
 	t.Parallel()
 	if found := Scan(fstest.MapFS{}, Dirs{}, []string{""}); len(found) != 0 {
 		t.Errorf("found %v", found)
+	}
+}
+
+func TestScanLimit(t *testing.T) {
+	t.Parallel()
+	const bin = "home/u/.local/bin/"
+	text := string(NewProgram(owner(), Dirs{Home: "/home/u"}, "/usr/bin/jq", "/"+bin+"jq").Data)
+	sized := func(n int) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(text + strings.Repeat("\n", n-len(text))), Mode: 0o755}
+	}
+	found := Scan(fstest.MapFS{bin + "jq": sized(maxScript), bin + "large": sized(maxScript + 1)}, Dirs{Home: "/home/u"}, nil)
+	if len(found) != 1 || found[0].Path != "/"+bin+"jq" {
+		t.Errorf("found %d files", len(found))
 	}
 }
 

@@ -116,6 +116,32 @@ func TestSwitchIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// An empty file is not a missing one.
+func TestSwitchUndoesEmptyFiles(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.WriteFile(root+"/empty", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, root)
+	undo, err := Switch(disk.Disk{}, []File{{Path: root + "/empty", Data: []byte("x"), Mode: 0o644}, {Path: root + "/new", Mode: 0o644}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after := snapshot(t, root); !strings.Contains(after, "/new -rw-r--r-- \n") {
+		t.Errorf("the empty file was not written: %s", after)
+	}
+	if err := os.Remove(root + "/empty"); err != nil {
+		t.Fatal(err)
+	}
+	if err := undo(); err != nil {
+		t.Error(err)
+	}
+	if after := snapshot(t, root); after != before {
+		t.Errorf("undone, got\n%s\nwant\n%s", after, before)
+	}
+}
+
 // A second failure leaves what cannot be put back, and tells both.
 func TestSwitchCannotPutBack(t *testing.T) {
 	t.Parallel()

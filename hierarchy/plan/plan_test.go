@@ -182,6 +182,10 @@ func TestReasons(t *testing.T) {
 			w.files["d/Containerfile.tools"] += "RUN more"
 		}, plan.Options{},
 			"rebuild tools:1: Containerfile changed\nrefuse go:1: foreign image holds this name\nrebuild zig:1: parent tools is rebuilt\n"},
+		{"foreign image of a parent's parent", func(w *world) {
+			w.store.Images[1].ID = "sha256:other"
+			label(w, "tools:1", hierarchy.LabelImage, "other:1")
+		}, plan.Options{}, "refuse tools:1: foreign image holds this name\n"},
 		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},
@@ -295,6 +299,8 @@ func TestKept(t *testing.T) {
 		want   string
 	}{
 		{"not asked", func(*world) {}, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"not pulled, not asked", func(w *world) { w.store.Images[0].Digests = nil }, nil, "keep ghcr.io/x/base:1: base is in the store"},
+		{"not pulled", func(w *world) { w.store.Images[0].Digests = nil }, map[plan.Target]plan.Remote{}, "keep ghcr.io/x/base:1: base was built here, so no registry is asked"},
 		{"asked about others", func(*world) {}, map[plan.Target]plan.Remote{}, "keep ghcr.io/x/base:1: base is in the store"},
 		{"asked", func(*world) {}, map[plan.Target]plan.Remote{target: {Digest: sum("base")}}, "keep ghcr.io/x/base:1: its registry has the same one"},
 		{"offline", func(*world) {}, map[plan.Target]plan.Remote{target: {Err: errors.New("no route to host")}}, "keep ghcr.io/x/base:1: unknown, kept: no route to host"},
