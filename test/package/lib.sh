@@ -26,7 +26,7 @@ step() {
 	local what=$1 start=$SECONDS cores
 	cores=$(core_seconds)
 	rm -f "$work/complete"
-	# In a process of its own, not in a condition: there set -e would not count.
+	# A subshell, and not in a condition: set -e has no effect in a condition.
 	set +e
 	(
 		set -euo pipefail
