@@ -45,8 +45,8 @@ part-unit:
 part-faults:
 	@test/part.sh faults 120 $(MAKE) --no-print-directory test-faults GOTEST=-v
 
-part-packages:
-	@test/part.sh packages 300 test/package.sh --since auto --without-goreleaser
+part-packages: programs
+	@test/part.sh packages 450 test/package.sh --since auto --without-goreleaser
 
 part-lint:
 	@test/part.sh lint 200 test/lint.sh
@@ -64,7 +64,7 @@ part-forky-podman: programs tars-forky
 	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 420 test/e2e.sh -test.run '^TestStories$$/^podman$$'
 
 part-forky-rest: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=8g test/part.sh forky-rest 240 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
+	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=16g test/part.sh forky-rest 240 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
 
 part-forky-engines: programs tars-forky
 	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 420 test/e2e.sh -test.run '^TestPackages$$'

@@ -9,6 +9,6 @@ export CGO_ENABLED=0
 mkdir -p "$dir"
 go build -trimpath -ldflags '-s -w' -o "$dir/ocisi" ./cmd/ocisi
 for package in hierarchy/engine hierarchy/box cmd/internal/page test/e2e; do
-	go test -c -tags e2e -o "$dir/${package##*/}.test" "./$package"
+	go test -c -trimpath -tags e2e -o "$dir/${package##*/}.test" "./$package"
 done
-go test -c -o "$dir/ocisi-fault.test" ./cmd/ocisi
+go test -c -trimpath -o "$dir/ocisi-fault.test" ./cmd/ocisi
