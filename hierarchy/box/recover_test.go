@@ -100,6 +100,13 @@ func TestRecoverChecks(t *testing.T) {
 		if err != nil || w.names() != "tool=box1" {
 			t.Errorf("boxes %s, error %v", w.names(), err)
 		}
+		// A generation that was restored is not checked with it: it is older than the config.
+		delete(w.boxes, "tool")
+		w.has("tool.ocisi-back-2", ours).has("tool", ours)
+		err = w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
+		if err != nil || w.names() != "tool=box4 tool.ocisi-3=box3" {
+			t.Errorf("rollback: boxes %s, error %v", w.names(), err)
+		}
 	})
 }
 

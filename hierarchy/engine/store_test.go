@@ -213,6 +213,9 @@ func TestContainer(t *testing.T) {
 		if _, found, err := s.Container(t.Context(), "box"); found || err != nil {
 			t.Errorf("the old name: %v, %v", found, err)
 		}
+		if _, found, err := s.Container(t.Context(), b.ID[:12]); found || err != nil {
+			t.Errorf("a part of the ID: %v, %v", found, err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -219,6 +220,10 @@ func TestLacking(t *testing.T) {
 	lacking("/home/u/bin/jq", "/home/u/bin/rg", entrance, "edit")
 	w.put(Known(o, tools(), w.Dirs)...)
 	lacking("edit")
+	old := w.app(o)
+	old.Data = bytes.Replace(old.Data, []byte("X-Ocisi-Format="+desktopFormat), []byte("X-Ocisi-Format=0"), 1)
+	w.put(old)
+	lacking("edit")
 	w.put(w.app(o))
 	lacking()
 	if got := Lacking(scan(), o, hierarchy.Box{Name: "box-1"}, w.Dirs); got != nil {
@@ -254,6 +259,7 @@ func TestConflicts(t *testing.T) {
 	dbx("dbxown", "box-1")
 	dbx("dbxother", "both")
 	dbx("dbxgone", "none")
+	dbx("dbxforeign", "only") // distrobox looks in podman, and docker has the box
 	w.text("/home/u/bin/text", "mine", 0o644)
 	if err := os.MkdirAll(w.root+"/home/u/bin/folder", 0o755); err != nil {
 		t.Fatal(err)
@@ -275,15 +281,17 @@ func TestConflicts(t *testing.T) {
 	w.text(w.app(o).Path, "[Desktop Entry]\nType=Application\nExec=mine\n", 0o644)
 
 	again := NewProgram(o, w.Dirs, "/opt/bin/new", "/home/u/bin/new")
-	files := []File{icon, icon, entrance, entrance, w.app(o), at("rg"), at("rg"), again}
+	theme := NewIcon(o, w.Dirs, "edit", "/opt/edit.png", []byte("of another theme"))
+	files := []File{icon, theme, entrance, entrance, w.app(o), at("rg"), at("rg"), again}
 	for _, name := range []string{
-		"new", "own", "moved", "others", "dropped", "gone", "unasked", "dbxown", "dbxother", "dbxgone", "text", "folder",
+		"new", "own", "moved", "others", "dropped", "gone", "unasked", "dbxown", "dbxother", "dbxgone", "dbxforeign", "text", "folder",
 		"dangling", "link", "linked", "fzf", "uv", "jq", "node", "new",
 	} {
 		files = append(files, at(name))
 	}
 	got := map[string]string{}
 	h := w.host("/usr/bin", "/home/u/bin")
+	h.Boxes["docker"] = append(h.Boxes["docker"], "only")
 	h.Dropped = func(o Owner) bool { return o.Box == "both" && o.Manager == hierarchy.Podman }
 	all, ok := h.Conflicts(files).(interface{ Unwrap() []error })
 	if !ok {
@@ -297,7 +305,7 @@ func TestConflicts(t *testing.T) {
 		got[filepath.Base(e.File.Path)] = string(e.Reason) + ": " + e.Other
 	}
 	want := map[string]string{
-		"others": "other box: box pod of podman", "unasked": "other box: box none of lilipod", "dbxother": "other box: box both",
+		"others": "other box: box pod of podman", "unasked": "other box: box none of lilipod", "dbxother": "other box: box both", "dbxforeign": "other box: box only",
 		"text": "not ours: ", "folder": "not ours: ", "dangling": "not ours: ", "linked": "not ours: ",
 		"fzf": "problem: /usr/bin/fzf", "new": "twice: /opt/bin/new", "box-1-edit.desktop": "not ours: ",
 	}

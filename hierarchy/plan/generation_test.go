@@ -61,6 +61,7 @@ func TestRolledBack(t *testing.T) {
 			w.store.Boxes[0].Labels = map[string]string{hierarchy.LabelSpec: w.store.Boxes[0].Labels[hierarchy.LabelSpec]}
 		}, "recreate: box runs an older image"},
 		{"not by an older generation: the wish went back to what it was", func(w *world) { w.store.Boxes[0].Created = 0 }, "recreate: box runs an older image"},
+		{"not by a generation of the same second", func(w *world) { w.store.Boxes[0].Created = w.store.Boxes[1].Created }, "recreate: box runs an older image"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := replaced(t)
