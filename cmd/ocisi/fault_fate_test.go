@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +17,6 @@ import (
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 	"github.com/klmcwhirter/ocisi/internal/disk"
-	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // moment is a point of a run: before, during or after the n-th time that it
@@ -70,20 +64,26 @@ type fate struct {
 	Command []string          // run at the moment, when that is the mishap
 }
 
-// course is a run that follows its fate.
-type course struct {
+// injector injects the fault of a fate into a run.
+type injector struct {
 	fate
+	crash *crash // nil: a kill is real
 	trace *os.File
 	ends  []func() error
+
+	// watchPrograms has a function called at each request to an engine, those of
+	// programs included.
+	watchPrograms func(func(point string, done bool) enginetest.Verdict)
 
 	mu   sync.Mutex
 	seen map[moment]int
 }
 
 // follow makes a run follow a fate: all that it does passes through this
-// process, engines by a proxy in it.
-func (f fate) follow(env cli.Env) (cli.Env, *course, error) {
-	c := &course{fate: f, seen: map[moment]int{}}
+// process, engines by a proxy in it. A kill is simulated by crash, unless that is
+// nil.
+func (f fate) follow(env cli.Env, crash *crash) (cli.Env, *injector, error) {
+	c := &injector{fate: f, crash: crash, seen: map[moment]int{}}
 	var err error
 	if c.trace, err = os.OpenFile(c.Trace, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return env, nil, err
@@ -92,7 +92,7 @@ func (f fate) follow(env cli.Env) (cli.Env, *course, error) {
 	env.Patience = c.Patience
 	env.ListPatience = time.Minute // so that what is asked does not depend on how busy the machine is
 	env.Disk.Watch = c.file
-	env.Runner = fatedRunner{env.Runner, c}
+	env.Runner = faultyRunner{env.Runner, c}
 	proxies := map[string]string{}
 	for name, key := range map[string]string{"docker": "DOCKER_HOST", "podman": "CONTAINER_HOST"} {
 		if socket, ok := strings.CutPrefix(cmp.Or(f.Engines[key], env.Getenv(key)), "unix://"); ok {
@@ -112,7 +112,7 @@ func (f fate) follow(env cli.Env) (cli.Env, *course, error) {
 }
 
 // close ends what follow began.
-func (c *course) close() {
+func (c *injector) close() {
 	for _, end := range c.ends {
 		_ = end()
 	}
@@ -126,44 +126,12 @@ func underFate(env cli.Env, text string) cli.Env {
 		env.Runner = player{os.Environ()}
 	}
 	if err == nil {
-		env, _, err = f.follow(env)
+		env, _, err = f.follow(env, nil)
 	}
 	if err != nil {
 		panic(err)
 	}
 	return env
-}
-
-// player is a Runner whose fake programs are not processes, which is quicker.
-type player struct{ env []string }
-
-// Run implements process.Runner.
-func (p player) Run(ctx context.Context, c process.Cmd) error {
-	name := filepath.Base(c.Name)
-	if !slices.Contains([]string{"docker", "podman", "distrobox"}, name) {
-		return process.System{}.Run(ctx, c)
-	}
-	if c.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%s: no answer after %s", c.Name, c.Timeout))
-		defer cancel()
-	}
-	var said bytes.Buffer
-	out, errs := io.Discard, io.Writer(&said)
-	if c.Stdout != nil {
-		out = c.Stdout
-	}
-	if c.Stderr != nil {
-		errs = io.MultiWriter(c.Stderr, &said)
-	}
-	status := enginetest.Play(ctx, name, c.Args, append(slices.Clip(p.env), c.Env...), out, errs)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case status != 0:
-		return &process.Error{Cmd: c, Exit: status, Stderr: strings.TrimSpace(said.String()), Err: fmt.Errorf("exit status %d", status)}
-	}
-	return nil
 }
 
 var (
@@ -173,9 +141,12 @@ var (
 	tempFolder = regexp.MustCompile(`ocisi-(build|podman)-?[0-9]+`)
 )
 
-// reach says that the run has come to a moment, and returns what befalls it
-// there, unless that is its end.
-func (c *course) reach(op, when string) mishap {
+// reach records that the run is at a moment and returns the fault to inject
+// there, unless that is a kill. After a [crash] it blocks, and everything fails.
+func (c *injector) reach(op, when string) mishap {
+	if !c.crash.pass() {
+		return refused
+	}
 	m := moment{Op: c.name(op), When: when}
 	c.mu.Lock()
 	c.seen[m]++
@@ -188,6 +159,7 @@ func (c *course) reach(op, when string) mishap {
 	}
 	if c.Mishap == killed || c.Mishap == orphaned {
 		c.die()
+		return refused
 	}
 	if c.Mishap == command {
 		c.command()
@@ -197,13 +169,13 @@ func (c *course) reach(op, when string) mishap {
 }
 
 // command runs the command of the fate.
-func (c *course) command() {
+func (c *injector) command() {
 	out, err := exec.Command(c.Command[0], c.Command[1:]...).CombinedOutput()
 	fmt.Fprintf(os.Stderr, "mishap: %v: %v %s\n", c.Command, err, out)
 }
 
 // name makes an op the same in every run.
-func (c *course) name(op string) string {
+func (c *injector) name(op string) string {
 	op = ids.ReplaceAllString(op, "ID")
 	op = temporary.ReplaceAllString(op, "/.$1.ocisi-PID")
 	op = numbered.ReplaceAllString(op, ".ocisi-${1}N")
@@ -211,7 +183,7 @@ func (c *course) name(op string) string {
 	return strings.ReplaceAll(op, c.Short, "~")
 }
 
-func (c *course) note(m moment, due bool) {
+func (c *injector) note(m moment, due bool) {
 	line := m.When + "\t" + strconv.Itoa(m.Nth) + "\t" + m.Op + "\n"
 	if due {
 		line += "here\n"
@@ -235,8 +207,13 @@ func readTrace(file string) (all []moment, hurt bool, err error) {
 }
 
 // die ends this process as a power cut does, and what it has started with it
-// or not.
-func (c *course) die() {
+// or not. It returns only from a simulated kill.
+func (c *injector) die() {
+	if c.crash != nil {
+		c.crash.happen()
+		c.crash.pass()
+		return
+	}
 	if c.Mishap == killed {
 		for _, pid := range children() {
 			_ = syscall.Kill(-pid, syscall.SIGKILL) // programs have groups of their own
@@ -260,93 +237,15 @@ func children() (pids []int) {
 }
 
 // file is a disk's Watch.
-func (c *course) file(op disk.Op, path string, done bool) error {
-	when := before
-	if done {
-		when = after
-	}
-	if c.reach(string(op)+" "+path, when) != nothing {
-		return &os.PathError{Op: string(op), Path: path, Err: syscall.ENOSPC}
+func (c *injector) file(op disk.Op, path string, done bool) error {
+	full := &os.PathError{Op: string(op), Path: path, Err: syscall.ENOSPC}
+	op += disk.Op(" " + path)
+	switch {
+	case !done && (c.reach(string(op), before) != nothing || !c.crash.begin()):
+		return full
+	case done && (!c.crash.end() || c.reach(string(op), after) != nothing):
+		return full
 	}
 	return nil
 }
 
-// fatedRunner runs programs on a course.
-type fatedRunner struct {
-	next process.Runner
-	*course
-}
-
-// Run implements process.Runner.
-func (r fatedRunner) Run(ctx context.Context, c process.Cmd) error {
-	op := "exec " + brief(c)
-	if err := r.fail(ctx, c, r.reach(op, before)); err != nil {
-		return err
-	}
-	r.mu.Lock()
-	m := moment{Op: r.name(op), When: during}
-	r.seen[m]++
-	m.Nth = r.seen[moment{Op: m.Op, When: during}]
-	due := m == r.At && r.Mishap != nothing
-	r.note(m, due)
-	r.mu.Unlock()
-	if due {
-		go r.dieAfterStart(len(children()))
-	}
-	next := r.next
-	if due {
-		next = process.System{} // which has children
-	}
-	err := next.Run(ctx, c)
-	if due && r.Mishap != command {
-		r.die() // it was quicker
-	}
-	if failed := r.fail(ctx, c, r.reach(op, after)); failed != nil {
-		return failed
-	}
-	return err
-}
-
-// dieAfterStart waits for one more child.
-func (r fatedRunner) dieAfterStart(had int) {
-	for len(children()) <= had {
-		time.Sleep(500 * time.Microsecond)
-	}
-	time.Sleep(r.Delay)
-	if r.Mishap == command {
-		r.command()
-		return
-	}
-	r.die()
-}
-
-// fail is how a program fails.
-func (r fatedRunner) fail(ctx context.Context, c process.Cmd, m mishap) error {
-	switch {
-	case m == nothing:
-		return nil
-	case m == silent && c.Timeout > 0:
-		return fmt.Errorf("%s: no answer after %s", c.Name, c.Timeout)
-	case m == silent:
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	return &process.Error{Cmd: c, Exit: 1, Stderr: "a mishap", Err: errors.New("exit status 1")}
-}
-
-// brief is a command without what is long in it: its name, its verb, what it
-// is about, and what is run in a box.
-func brief(c process.Cmd) string {
-	words := []string{filepath.Base(c.Name)}
-	for i, arg := range c.Args {
-		switch {
-		case i == 0, i > 0 && c.Args[i-1] == "--name", i == 1 && !strings.HasPrefix(arg, "-"):
-			words = append(words, arg)
-		case arg == "--":
-			return strings.Join(append(words, c.Args[i:]...), " ")
-		case strings.HasPrefix(arg, "ocisi.image="):
-			words = append(words, strings.TrimPrefix(arg, "ocisi.image="))
-		}
-	}
-	return strings.Join(words, " ")
-}

@@ -22,14 +22,14 @@ import (
 // proxy stands between a run and one engine. What it is asked is a moment
 // before and after the engine has done it.
 type proxy struct {
-	*course
+	*injector
 	engine string
 	dial   func(context.Context) (net.Conn, error)
 	client *http.Transport
 }
 
 // serve starts a proxy, and returns where it is.
-func (c *course) serve(engine, socket string) (string, error) {
+func (c *injector) serve(engine, socket string) (string, error) {
 	dir, err := os.MkdirTemp(filepath.Dir(c.Trace), "p")
 	if err != nil {
 		return "", err
@@ -40,7 +40,7 @@ func (c *course) serve(engine, socket string) (string, error) {
 		return "", err
 	}
 	dial := func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "unix", socket) }
-	p := &proxy{course: c, engine: engine, dial: dial, client: &http.Transport{
+	p := &proxy{injector: c, engine: engine, dial: dial, client: &http.Transport{
 		DisableCompression: true,
 		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}}
@@ -65,14 +65,10 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.upgrade(w, r, op)
 		return
 	}
-	out := r.Clone(r.Context())
-	out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", "engine"
-	answer, err := p.client.RoundTrip(out)
-	if err != nil {
+	answer, body, err := p.forward(r)
+	if answer == nil {
 		panic(http.ErrAbortHandler) // the engine is gone, and so is what stands for it
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
 	if p.misfortune(w, r, p.reach(op, after)) {
 		return
 	}
@@ -82,6 +78,27 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// forward has the engine answer a request. An answer that ends early comes with
+// an error.
+func (p *proxy) forward(r *http.Request) (answer *http.Response, body []byte, err error) {
+	if !p.crash.begin() {
+		return nil, nil, errCrashed
+	}
+	ctx, cancel := p.crash.bind(r.Context())
+	defer cancel()
+	out := r.Clone(ctx)
+	out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", "engine"
+	answer, err = p.client.RoundTrip(out)
+	if err == nil {
+		body, err = io.ReadAll(answer.Body)
+		answer.Body.Close()
+	}
+	if !p.crash.end() {
+		return nil, nil, errCrashed
+	}
+	return answer, body, err
 }
 
 // misfortune is how an engine fails to answer; false when nothing befalls it.
@@ -110,6 +127,9 @@ func (p *proxy) upgrade(w http.ResponseWriter, r *http.Request, op string) {
 		panic(http.ErrAbortHandler)
 	}
 	defer engine.Close()
+	ctx, cancel := p.crash.bind(context.Background())
+	defer cancel()
+	context.AfterFunc(ctx, func() { engine.Close() })
 	if err := r.Write(engine); err != nil {
 		panic(http.ErrAbortHandler)
 	}
@@ -135,6 +155,7 @@ func (p *proxy) upgrade(w http.ResponseWriter, r *http.Request, op string) {
 	both.Go(func() {
 		if strings.HasSuffix(r.URL.Path, "/grpc") {
 			t.calls(buf, engine)
+			p.crash.pass() // after a crash, the run does not learn that the engine left
 			engine.Close()
 			run.Close()
 			return
@@ -151,6 +172,7 @@ func (p *proxy) upgrade(w http.ResponseWriter, r *http.Request, op string) {
 		} else {
 			_, _ = io.Copy(run, fromEngine)
 		}
+		p.crash.pass()
 	})
 	both.Wait()
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/klmcwhirter/ocisi/internal/faultseed"
 )
 
 // How long a run waits for an answer: where none will come, and where one comes
@@ -24,11 +26,16 @@ const (
 	longPatience  = 30 * time.Second
 )
 
-// TestFaults has everything go wrong, one thing at a time: each story's command
-// is killed, refused, cut off or left without an answer at each of its moments.
-// What must hold then is said at suffering.
+// TestFaults injects one fault at a time: each story's command is killed, or
+// refused an operation, or left without a connection or an answer. [faultTest]
+// has what must hold then. A run injects one in stride of the possible faults,
+// which ones depends on OCISI_FAULT_SEED; with OCISI_FAULT_ALL=1 it injects all.
 func TestFaults(t *testing.T) {
 	t.Parallel()
+	seed, err := faultseed.FromEnvOrCommit(t, os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
 	root := worldsRoot(t)
 	debug.SetGCPercent(400) // hundreds of small worlds
 	var worlds atomic.Int64
@@ -41,23 +48,23 @@ func TestFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(registry.server.Close)
-			f := &suffering{story: s, next: next, golden: newWorld(t, next(), nil)}
+			f := &faultTest{story: s, next: next, golden: newWorld(t, next(), nil)}
 			t.Cleanup(f.golden.close)
 			s.begin(t, f.golden, registry)
 			f.golden.takeDown()
-			f.all(t)
+			f.all(t, seed)
 		})
 	}
 }
 
-// suffering is a story whose command is hurt.
+// faultTest is a story whose command gets faults.
 //
 // Whatever befalls it: nothing changes that ocisi did not make, and no file of
 // the user's. Each box is there, under its name, aside or as a generation. The
 // same command, run again, ends well; then every box enters under its own name,
 // nothing is left to do, nothing is left over, and the home is as if nothing had
 // been.
-type suffering struct {
+type faultTest struct {
 	story
 	next    func() string // folder of a new world
 	golden  *world
@@ -69,76 +76,44 @@ type suffering struct {
 	settling sync.Map     // fingerprints of worlds from which the next run was seen to end well
 }
 
-// all tells the story once undisturbed and then once for each mishap.
-func (s *suffering) all(t *testing.T) {
+// all runs the command once undisturbed and then once for each fault.
+func (s *faultTest) all(t *testing.T, seed uint64) {
 	s.undisturbed(t)
 	var busy, waiting errgroup.Group
 	busy.SetLimit(2 * runtime.GOMAXPROCS(0))
 	waiting.SetLimit(16)
-	count := map[mishap]int{}
-	for i, m := range s.moments {
-		if i%every != 0 {
-			continue
+	o := outcome{moments: len(s.moments), planned: counts{}, injected: counts{}}
+	var mu sync.Mutex
+	for _, in := range s.plan(seed) {
+		o.planned[in.kind]++
+		group := &busy
+		if in.mishap == silent {
+			group = &waiting
 		}
-		for _, mishap := range s.mishaps(i) {
-			count[mishap]++
-			group := &busy
-			if mishap == silent {
-				group = &waiting
-			}
-			patience := longPatience
-			if mishap == silent {
-				patience = shortPatience
-			}
-			f := fate{Mishap: mishap, At: m, Patience: patience, Delay: time.Duration(i%16) * time.Millisecond}
-			group.Go(func() error {
-				t.Run(fmt.Sprintf("%s/%s", mishap, m), func(t *testing.T) { s.suffer(t, f) })
-				return nil
+		group.Go(func() error {
+			t.Run(in.String(), func(t *testing.T) {
+				if s.inject(t, in) {
+					mu.Lock()
+					o.injected[in.kind]++
+					mu.Unlock()
+				}
+				if t.Failed() {
+					t.Logf("repeat it with %s=%d", faultseed.Variable, seed)
+				}
 			})
-		}
+			return nil
+		})
 	}
 	_, _ = busy.Wait(), waiting.Wait()
-	t.Logf("%s: %d moments: %v; %d missed", s.verb, len(s.moments), count, s.missed.Load())
-}
-
-// mishaps are what befalls at a moment: each is one to be killed at, and fails
-// in one way, the next in another, or with OCISI_FAULTS=all in all ways.
-func (s *suffering) mishaps(i int) (all []mishap) {
-	m := s.moments[i]
-	if m.When == during {
-		return []mishap{killed, orphaned}
+	s.settling.Range(func(any, any) bool { o.settled++; return true })
+	t.Logf("%d moments; injected: %s; %d missed; %d states after them", o.moments, o.injected, s.missed.Load(), o.settled)
+	if err := s.least.check(o); err != nil {
+		t.Errorf("too little was tested:\n%v", err)
 	}
-	if m.When == after || i == 0 || s.moments[i-1].When != after { // else nothing has happened since
-		all = append(all, killed)
-	}
-	failures := []mishap{refused}
-	switch {
-	case strings.HasPrefix(m.Op, "exec "):
-		failures = []mishap{refused, silent}
-	case m.reads() && m.When == after: // that there is no answer was seen before
-		return all
-	case strings.HasPrefix(m.Op, "docker "), strings.HasPrefix(m.Op, "podman "):
-		failures = []mishap{refused, cut, silent}
-	}
-	if os.Getenv("OCISI_FAULTS") != "all" {
-		failures = failures[i%len(failures):][:1]
-	}
-	return append(all, failures...)
-}
-
-// reads reports whether what is done at a moment changes nothing.
-func (m moment) reads() bool {
-	_, op, _ := strings.Cut(m.Op, " ")
-	for _, program := range []string{"distrobox version", "busctl ", "getenforce", "getent ", "just ", "matchpathcon ", "systemctl --user show", "ujust "} {
-		if strings.HasPrefix(op, program) {
-			return true
-		}
-	}
-	return strings.HasPrefix(op, "GET ") || strings.HasPrefix(op, "HEAD ") || op == "Info" || op == "ListWorkers"
 }
 
 // undisturbed finds out what the moments are, and how things are in the end.
-func (s *suffering) undisturbed(t *testing.T) {
+func (s *faultTest) undisturbed(t *testing.T) {
 	t.Helper()
 	w := newWorld(t, s.next(), s.golden)
 	defer w.close()
@@ -167,37 +142,51 @@ func (s *suffering) undisturbed(t *testing.T) {
 	s.ends = []map[string]string{first, w.anonymousTree()}
 }
 
-// suffer tells the story with a mishap.
-func (s *suffering) suffer(t *testing.T, f fate) {
+// inject reports whether a fault was injected into a run.
+func (s *faultTest) inject(t *testing.T, in injection) bool {
 	for range 4 {
-		if s.suffered(t, f) || t.Failed() {
-			return
+		if s.injected(t, in) {
+			return true
 		}
-		f.Patience *= 2 // on a busy machine an engine that is well may be given up
+		if t.Failed() {
+			return false
+		}
+		in.Patience *= 2 // on a busy machine an engine that is well may be given up
 	}
-	if s.missed.Add(1); !f.At.reads() || int(s.missed.Load()) > len(s.moments)/20 {
+	if s.missed.Add(1); !in.At.reads() || int(s.missed.Load()) > len(s.moments)/20 {
 		t.Errorf("the run never came there")
 	}
+	return false
 }
 
-// suffered reports whether the run came to its moment: what engines are asked at
+// injected reports whether the run came to its moment: what engines are asked at
 // the same time is not asked in the same order, nor as often, on a busy machine.
-func (s *suffering) suffered(t *testing.T, f fate) bool {
+func (s *faultTest) injected(t *testing.T, in injection) bool {
 	w := newWorld(t, s.next(), s.golden)
 	defer w.close()
-	run, kill := w.run, f.Mishap == killed || f.Mishap == orphaned
-	if kill {
-		run = w.process
+	kill := in.mishap == killed || in.mishap == orphaned
+	var r ran
+	switch {
+	case in.real:
+		r = w.process(in.fate, s.args...)
+	case kill:
+		var release func() <-chan struct{}
+		r, release = w.simulate(in.fate, s.args...)
+		defer func() { release() }()
+	default:
+		r = w.run(in.fate, s.args...)
 	}
-	r := run(f, s.args...)
 	_, hurt, err := readTrace(filepath.Join(w.dir, "trace"))
+	if r.status == -2 {
+		t.Errorf("the run: %s", r.out)
+	}
 	if err != nil || !hurt {
 		return false
 	}
 	switch {
 	case kill && r.status != -1:
 		t.Errorf("it was not killed: status %d", r.status)
-	case r.status == 0 && !f.At.reads() && !harmless(f) && !strings.Contains(r.out, "ocisi: warning: "):
+	case r.status == 0 && !in.At.reads() && !harmless(in.fate) && !strings.Contains(r.out, "ocisi: warning: "):
 		t.Errorf("the run does not tell: status 0")
 	}
 	for _, wrong := range append(w.untouched(s.users), s.lost(w)...) {
@@ -223,7 +212,7 @@ func (s *suffering) suffered(t *testing.T, f fate) bool {
 
 // undone checks what a run that failed has put right before it ended: each box
 // has its name, and launchers are those of the boxes that are there.
-func (s *suffering) undone(t *testing.T, w *world) {
+func (s *faultTest) undone(t *testing.T, w *world) {
 	t.Helper()
 	now := w.now()
 	for p := range now {
@@ -263,7 +252,7 @@ func waits(p place) bool {
 }
 
 // lost returns the boxes that are nowhere any more, under whatever name.
-func (s *suffering) lost(w *world) (wrong []string) {
+func (s *faultTest) lost(w *world) (wrong []string) {
 	ids := map[string]bool{}
 	for _, c := range w.now() {
 		ids[c.ID] = true
@@ -277,7 +266,7 @@ func (s *suffering) lost(w *world) (wrong []string) {
 }
 
 // settled runs the command again, and checks that all is well then.
-func (s *suffering) settled(t *testing.T, w *world) {
+func (s *faultTest) settled(t *testing.T, w *world) {
 	t.Helper()
 	if r := w.run(fate{}, s.args...); r.status != 0 {
 		t.Errorf("the next run: status %d\n%s", r.status, r.out)
@@ -286,7 +275,7 @@ func (s *suffering) settled(t *testing.T, w *world) {
 }
 
 // done checks that all is well.
-func (s *suffering) done(t *testing.T, w *world) {
+func (s *faultTest) done(t *testing.T, w *world) {
 	t.Helper()
 	if r := w.run(fate{}, "plan", "--detailed-exitcode"); r.status != 0 {
 		t.Errorf("plan: status %d\n%s", r.status, r.out)
@@ -320,7 +309,7 @@ func (s *suffering) done(t *testing.T, w *world) {
 }
 
 // sameHome compares the home with those of the undisturbed story.
-func (s *suffering) sameHome(t *testing.T, w *world) {
+func (s *faultTest) sameHome(t *testing.T, w *world) {
 	t.Helper()
 	home := w.anonymousTree()
 	if len(s.ends) == 0 || slices.ContainsFunc(s.ends, func(end map[string]string) bool { return maps.Equal(home, end) }) {

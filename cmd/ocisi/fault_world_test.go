@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -234,12 +235,10 @@ func (w *world) process(f fate, args ...string) ran {
 	return ran{cmd.ProcessState.ExitCode(), out.String()}
 }
 
-// run runs ocisi within this process. One that waits for much longer than its
-// patience is told to end, as by Ctrl-C.
-func (w *world) run(f fate, args ...string) ran {
-	var out bytes.Buffer
+// user is the Env of an ocisi within this process.
+func (w *world) user(out io.Writer) cli.Env {
 	env := al(cli.System())
-	env.Stdin, env.Stdout, env.Stderr, env.Terminal, env.Colour = nil, &out, &out, false, false
+	env.Stdin, env.Stdout, env.Stderr, env.Terminal, env.Colour = nil, out, out, false, false
 	env.Dir, env.Home = w.home(), w.home()
 	env.ConfigDir, env.StateDir, env.DataHome = w.home()+"/.config/ocisi", w.home()+"/.local/state/ocisi", w.home()+"/.local/share"
 	vars := w.environment()
@@ -252,12 +251,20 @@ func (w *world) run(f fate, args ...string) ran {
 		}
 		return ""
 	}
+	return env
+}
+
+// run runs ocisi within this process. One that waits for much longer than its
+// patience is told to end, as by Ctrl-C.
+func (w *world) run(f fate, args ...string) ran {
+	var out bytes.Buffer
+	env := w.user(&out)
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	if f.Patience != 0 {
-		var c *course
+		var c *injector
 		var err error
-		if env, c, err = w.complete(f).follow(env); err != nil {
+		if env, c, err = w.complete(f).follow(env, nil); err != nil {
 			return ran{-2, err.Error()}
 		}
 		defer c.close()
