@@ -99,7 +99,7 @@ func (h testHost) test(t *testing.T, pkg, pattern string) {
 		t.Fatal(err)
 	}
 	out := &strings.Builder{}
-	err := h.command(t.Context(), nil, out, out, "as", h.suite, filepath.Base(program), "-test.v", "-test.run="+pattern, "-test.timeout=10m")
+	err := h.command(t.Context(), nil, out, out, "as", h.suite, filepath.Base(program), "-test.v", "-test.run="+pattern, "-test.timeout=25m")
 	t.Log(out)
 	if err != nil {
 		t.Error(err)

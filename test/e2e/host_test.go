@@ -110,7 +110,7 @@ func (h testHost) command(ctx context.Context, stdin io.Reader, stdout, stderr i
 	return process.System{}.Run(ctx, process.Cmd{
 		Name: filepath.Join("..", "host", "host.sh"), Args: args,
 		Env:   []string{"OCISI_HOST_FRESH=1", "OCISI_HOST_NAME=" + h.name, "OCISI_HOST_STORE=" + h.store},
-		Stdin: stdin, Stdout: stdout, Stderr: stderr, Timeout: 15 * time.Minute,
+		Stdin: stdin, Stdout: stdout, Stderr: stderr, Timeout: 30 * time.Minute,
 	})
 }
 
