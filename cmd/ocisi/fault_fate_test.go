@@ -248,4 +248,3 @@ func (c *injector) file(op disk.Op, path string, done bool) error {
 	}
 	return nil
 }
-

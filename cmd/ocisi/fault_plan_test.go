@@ -134,6 +134,24 @@ func (m moment) reads() bool {
 	return strings.HasPrefix(op, "GET ") || strings.HasPrefix(op, "HEAD ") || op == "Info" || op == "ListWorkers"
 }
 
+// door is what a run does its work through at a moment.
+func (m moment) door() string {
+	switch name, _, _ := strings.Cut(m.Op, " "); name {
+	case "docker", "podman", "exec":
+		return name
+	}
+	return "disk"
+}
+
+// doors counts the moments by their door.
+func (s *faultTest) doors() map[string]int {
+	n := map[string]int{}
+	for _, m := range s.moments {
+		n[m.door()]++
+	}
+	return n
+}
+
 // counts is how many faults of each kind there are.
 type counts map[kind]int
 
@@ -147,22 +165,25 @@ func (c counts) String() string {
 
 // outcome is what a fault test did.
 type outcome struct {
-	moments  int    // of the undisturbed run
-	planned  counts // faults to inject
-	injected counts // into a run that reached the moment
-	settled  int    // different states from which the next run was checked
+	moments  map[string]int // of the undisturbed run, by their door
+	planned  counts         // faults to inject
+	injected counts         // into a run that reached the moment
+	settled  int            // different states from which the next run was checked
 }
 
 // bounds is the least that a fault test must do. The numbers are a little below
 // those of today, so that a small change of a command does not break them.
 type bounds struct {
-	moments int
+	moments map[string]int // by their door
 	faults  map[mishap]int // possible ones, of which one in stride is injected
 }
 
 // check returns what the test did not do.
 func (b bounds) check(o outcome) error {
-	errs := []error{faultseed.AtLeast("moments", o.moments, b.moments)}
+	var errs []error
+	for door, want := range b.moments {
+		errs = append(errs, faultseed.AtLeast("moments at "+door, o.moments[door], want))
+	}
 	every, least := stride, map[kind]int{{killed, true}: realKills, {orphaned, true}: min(realOrphans, b.faults[orphaned])}
 	switch {
 	case underRace:
@@ -190,9 +211,9 @@ func (b bounds) check(o outcome) error {
 
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	b := bounds{moments: 100, faults: map[mishap]int{killed: 60, orphaned: 20, refused: 30, cut: 20, silent: 10}}
+	b := bounds{moments: map[string]int{"docker": 50, "disk": 50}, faults: map[mishap]int{killed: 60, orphaned: 20, refused: 30, cut: 20, silent: 10}}
 	good := func() outcome {
-		o := outcome{moments: 100, planned: counts{}, injected: counts{}, settled: 21}
+		o := outcome{moments: map[string]int{"docker": 50, "disk": 50}, planned: counts{}, injected: counts{}, settled: 21}
 		for _, k := range kinds() {
 			o.planned[k], o.injected[k] = 60, 60
 		}
@@ -202,7 +223,8 @@ func TestBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, breaks := range map[string]func(*outcome){
-		"few moments":      func(o *outcome) { o.moments = 99 },
+		"few moments":      func(o *outcome) { o.moments["docker"] = 49 },
+		"no disk":          func(o *outcome) { delete(o.moments, "disk") },
 		"no moments":       func(o *outcome) { *o = outcome{} },
 		"same state":       func(o *outcome) { o.settled = 1 },
 		"nothing planned":  func(o *outcome) { o.planned, o.injected = counts{}, counts{} },

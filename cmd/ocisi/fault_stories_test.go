@@ -22,11 +22,26 @@ type story struct {
 func stories() []story {
 	first := []string{"deb-dx.ocisi-1", "go-dx.ocisi-1"} // generations
 	return []story{
-		{verb: "setup", args: []string{"setup", "--yes"}, begin: fresh, least: bounds{240, map[mishap]int{killed: 160, orphaned: 11, refused: 85, cut: 25, silent: 35}}},
-		{verb: "process", args: []string{"process"}, goes: first, begin: edited, least: bounds{320, map[mishap]int{killed: 190, orphaned: 7, refused: 70, cut: 50, silent: 60}}},
-		{verb: "recreate", args: []string{"recreate"}, goes: first, begin: moved, least: bounds{320, map[mishap]int{killed: 200, orphaned: 8, refused: 70, cut: 55, silent: 60}}},
-		{verb: "clean", args: []string{"clean", "--yes"}, goes: []string{"deb-dx", "deb-dx.ocisi-2", "go-dx.ocisi-2"}, begin: disabled, least: bounds{100, map[mishap]int{killed: 65, orphaned: 0, refused: 20, cut: 18, silent: 18}}},
-		{verb: "rollback", args: []string{"rollback", "--yes"}, begin: replaced, least: bounds{85, map[mishap]int{killed: 50, orphaned: 3, refused: 20, cut: 14, silent: 18}}},
+		{verb: "setup", args: []string{"setup", "--yes"}, begin: fresh, least: bounds{
+			map[string]int{"disk": 50, "docker": 80, "exec": 33, "podman": 75},
+			map[mishap]int{killed: 160, orphaned: 11, refused: 85, cut: 25, silent: 35},
+		}},
+		{verb: "process", args: []string{"process"}, goes: first, begin: edited, least: bounds{
+			map[string]int{"disk": 10, "docker": 135, "exec": 21, "podman": 145},
+			map[mishap]int{killed: 190, orphaned: 7, refused: 70, cut: 50, silent: 60},
+		}},
+		{verb: "recreate", args: []string{"recreate"}, goes: first, begin: moved, least: bounds{
+			map[string]int{"disk": 6, "docker": 140, "exec": 24, "podman": 145},
+			map[mishap]int{killed: 200, orphaned: 8, refused: 70, cut: 55, silent: 60},
+		}},
+		{verb: "clean", args: []string{"clean", "--yes"}, goes: []string{"deb-dx", "deb-dx.ocisi-2", "go-dx.ocisi-2"}, begin: disabled, least: bounds{
+			map[string]int{"disk": 2, "docker": 40, "exec": 0, "podman": 55},
+			map[mishap]int{killed: 65, orphaned: 0, refused: 20, cut: 18, silent: 18},
+		}},
+		{verb: "rollback", args: []string{"rollback", "--yes"}, begin: replaced, least: bounds{
+			map[string]int{"disk": 4, "docker": 38, "exec": 10, "podman": 34},
+			map[mishap]int{killed: 50, orphaned: 3, refused: 20, cut: 14, silent: 18},
+		}},
 	}
 }
 

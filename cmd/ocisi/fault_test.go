@@ -82,7 +82,7 @@ func (s *faultTest) all(t *testing.T, seed uint64) {
 	var busy, waiting errgroup.Group
 	busy.SetLimit(2 * runtime.GOMAXPROCS(0))
 	waiting.SetLimit(16)
-	o := outcome{moments: len(s.moments), planned: counts{}, injected: counts{}}
+	o := outcome{moments: s.doors(), planned: counts{}, injected: counts{}}
 	var mu sync.Mutex
 	for _, in := range s.plan(seed) {
 		o.planned[in.kind]++
@@ -106,7 +106,7 @@ func (s *faultTest) all(t *testing.T, seed uint64) {
 	}
 	_, _ = busy.Wait(), waiting.Wait()
 	s.settling.Range(func(any, any) bool { o.settled++; return true })
-	t.Logf("%d moments; injected: %s; %d missed; %d states after them", o.moments, o.injected, s.missed.Load(), o.settled)
+	t.Logf("%v moments; injected: %s; %d missed; %d states after them", o.moments, o.injected, s.missed.Load(), o.settled)
 	if err := s.least.check(o); err != nil {
 		t.Errorf("too little was tested:\n%v", err)
 	}

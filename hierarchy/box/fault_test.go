@@ -17,6 +17,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 	"github.com/klmcwhirter/ocisi/internal/disk"
+	"github.com/klmcwhirter/ocisi/internal/faultseed"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -396,6 +397,13 @@ func (st story) calls(t *testing.T, files bool) int {
 	return f.n
 }
 
+// The least that the tests must do, a little below what they do today.
+const (
+	leastCalls  = 2    // of each story
+	leastFaults = 2200 // of all stories
+	leastTwice  = 2300 // pairs of kills, of all stories
+)
+
 func TestEveryFault(t *testing.T) {
 	var points atomic.Int64
 	t.Run("all", func(t *testing.T) {
@@ -408,13 +416,17 @@ func TestEveryFault(t *testing.T) {
 		}
 	})
 	t.Logf("%d faults", points.Load())
-	if points.Load() < 1000 {
-		t.Error("too few faults: are the calls counted?")
+	if err := faultseed.AtLeast("faults", int(points.Load()), leastFaults); err != nil {
+		t.Error(err)
 	}
 }
 
 func (st story) everyFault(t *testing.T, files bool, modes ...mode) (points int64) {
-	for at := range st.calls(t, files) {
+	calls := st.calls(t, files)
+	if err := faultseed.AtLeast("calls", calls, leastCalls); err != nil {
+		t.Error(err)
+	}
+	for at := range calls {
 		for _, m := range modes {
 			synctest.Test(t, func(t *testing.T) { st.interrupted(t, m, at+1, files) })
 			points++
@@ -444,34 +456,52 @@ func (st story) interrupted(t *testing.T, m mode, at int, files bool) {
 	if took := time.Since(began); took > 2*patience {
 		report(fmt.Errorf("took %s", took))
 	}
-	if err == nil && !killed && m != failDone && f.what == "" {
-		report(errors.New("nothing happened"))
+	if f.what == "" {
+		report(fmt.Errorf("the run made %d calls only", f.n))
+	}
+	if want := m == dies || m == diesDone; killed != want {
+		report(fmt.Errorf("killed: %v", killed))
 	}
 	report(s.settled(st))
 }
 
 // A run that puts things right may be killed as well.
 func TestEveryFaultTwice(t *testing.T) {
-	for _, st := range stories() {
-		t.Run(st.name, func(t *testing.T) {
-			t.Parallel()
-			for at := range st.calls(t, false) {
-				for again := 1; ; again++ {
-					killed := true
-					synctest.Test(t, func(t *testing.T) { killed = st.killedTwice(t, at+1, again) })
-					if !killed || t.Failed() {
-						break
-					}
+	var pairs atomic.Int64
+	t.Run("all", func(t *testing.T) {
+		for _, st := range stories() {
+			t.Run(st.name, func(t *testing.T) {
+				t.Parallel()
+				for at := range st.calls(t, false) {
+					pairs.Add(st.everySecondKill(t, at+1))
 				}
-			}
-		})
+			})
+		}
+	})
+	t.Logf("%d pairs of kills", pairs.Load())
+	if err := faultseed.AtLeast("pairs of kills", int(pairs.Load()), leastTwice); err != nil {
+		t.Error(err)
+	}
+}
+
+// everySecondKill kills the run after a first kill at each of its calls.
+func (st story) everySecondKill(t *testing.T, at int) (pairs int64) {
+	for again := 1; ; again++ {
+		killed := true
+		synctest.Test(t, func(t *testing.T) { killed = st.killedTwice(t, at, again) })
+		if !killed || t.Failed() {
+			return pairs
+		}
+		pairs++
 	}
 }
 
 func (st story) killedTwice(t *testing.T, at, again int) bool {
 	s := st.opened(t, false)
 	do := func(ctx context.Context, d *Distrobox) error { return st.verb(ctx, s, d) }
-	_, _ = s.run(&faulty{mode: diesDone, at: at}, do)
+	if first, err := s.run(&faulty{mode: diesDone, at: at}, do); !first {
+		t.Errorf("not killed at call %d: %v", at, err)
+	}
 	f := &faulty{mode: dies, at: again}
 	killed, _ := s.run(f, do)
 	if err := errors.Join(s.safe(st), s.settled(st)); err != nil {
