@@ -25,7 +25,7 @@ test-unit: ## with the race detector where there is a C compiler, which it needs
 	GORACE=atexit_sleep_ms=0 go test -timeout 30m $(if $(shell command -v gcc),-race) $(GOTEST) ./...
 
 test-faults: ## faults on fake engines: a sample of all, or all with OCISI_FAULT_ALL=1
-	go test -count 1 -timeout 30m $(GOTEST) ./cmd/ocisi -run '^TestFaults$$'
+	go test -count 1 -timeout 30m $(GOTEST) ./cmd/ocisi -run '^(TestFaults|TestCrash)$$'
 
 test-e2e: ## the tests on real engines of SUITE, as many as the gate runs; E2E has flags, such as -run or -full
 	cd test/e2e && go test -tags e2e -count 1 -timeout 60m -suite $(SUITE) $(E2E)

@@ -211,7 +211,7 @@ func (w *world) afterKill() error {
 	}
 	// Files that the run was writing have its process ID in their name.
 	mine := ".ocisi-" + strconv.Itoa(os.Getpid())
-	return filepath.WalkDir(w.home(), func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(w.home(), func(path string, _ fs.DirEntry, err error) error {
 		if prefix, ok := strings.CutSuffix(path, mine); ok && err == nil {
 			return os.Rename(path, prefix+".ocisi-"+strconv.Itoa(noProcess))
 		}

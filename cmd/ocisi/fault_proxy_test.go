@@ -65,40 +65,49 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.upgrade(w, r, op)
 		return
 	}
-	answer, body, err := p.forward(r)
+	answer, err := p.forward(r)
 	if answer == nil {
 		panic(http.ErrAbortHandler) // the engine is gone, and so is what stands for it
 	}
 	if p.misfortune(w, r, p.reach(op, after)) {
 		return
 	}
-	maps.Copy(w.Header(), answer.Header)
-	w.WriteHeader(answer.StatusCode)
-	_, _ = w.Write(body)
+	maps.Copy(w.Header(), answer.header)
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// forward has the engine answer a request. An answer that ends early comes with
-// an error.
-func (p *proxy) forward(r *http.Request) (answer *http.Response, body []byte, err error) {
+// reply is an engine's answer to a request.
+type reply struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// forward sends a request to the engine and returns its answer, or nil without
+// one. An answer that ends early comes with an error.
+func (p *proxy) forward(r *http.Request) (*reply, error) {
 	if !p.crash.begin() {
-		return nil, nil, errCrashed
+		return nil, errCrashed
 	}
 	ctx, cancel := p.crash.bind(r.Context())
 	defer cancel()
 	out := r.Clone(ctx)
 	out.RequestURI, out.URL.Scheme, out.URL.Host = "", "http", "engine"
-	answer, err = p.client.RoundTrip(out)
+	var answer *reply
+	response, err := p.client.RoundTrip(out)
 	if err == nil {
-		body, err = io.ReadAll(answer.Body)
-		answer.Body.Close()
+		defer response.Body.Close()
+		answer = &reply{status: response.StatusCode, header: response.Header}
+		answer.body, err = io.ReadAll(response.Body)
 	}
 	if !p.crash.end() {
-		return nil, nil, errCrashed
+		return nil, errCrashed
 	}
-	return answer, body, err
+	return answer, err
 }
 
 // misfortune is how an engine fails to answer; false when nothing befalls it.

@@ -22,17 +22,6 @@ func (e store) replaced(t *testing.T, d *box.Distrobox, s *box.Spec, to string) 
 	}
 }
 
-// back rolls a box back, which makes it the one with a volume.
-func (e store) back(t *testing.T, d *box.Distrobox, s box.Spec, n int, to string) {
-	t.Helper()
-	begun := time.Now()
-	if _, err := d.Rollback(t.Context(), e, box.Spec{Manager: s.Manager, Box: hierarchy.Box{Name: s.Box.Name, Root: s.Box.Root}}, n, tell(t)); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("rolled back in %s", time.Since(begun))
-	e.in(t, s.Box.Name, "test", "-d", to)
-}
-
 func TestRealUse(t *testing.T) {
 	each(t, func(t *testing.T, e store, d *box.Distrobox) {
 		e.build(t, imageName, tool)

@@ -73,7 +73,7 @@ func (f *faulty) install(t *testing.T) {
 	if err := os.WriteFile(file, append([]byte("#!/bin/bash\n"), script...), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.testHost.command(t.Context(), nil, io.Discard, os.Stderr, "install", f.suite, file); err != nil {
+	if err := f.command(t.Context(), nil, io.Discard, os.Stderr, "install", f.suite, file); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -102,7 +102,7 @@ func (f *faulty) run(t *testing.T, fate *fate, args ...string) error {
 		}
 	}
 	var out bytes.Buffer // the script sends both outputs there
-	err := f.testHost.command(context.Background(), nil, &out, io.Discard, append(append(all, "fault.sh", f.engine), args...)...)
+	err := f.command(context.Background(), nil, &out, io.Discard, append(append(all, "fault.sh", f.engine), args...)...)
 	t.Logf("%s: %s", strings.Join(args, " "), strings.TrimSpace(out.String()))
 	if _, failed := errors.AsType[*process.Error](err); failed {
 		return fmt.Errorf("%s failed", args[0])
@@ -128,7 +128,7 @@ func (f *faulty) moments(t *testing.T, atLeast int, command ...string) (all []mo
 	f.must(t, &fate{Patience: minute}, append([]string{"hurt", strconv.Itoa(f.version)}, command...)...)
 	f.must(t, nil, "succeeded")
 	var out bytes.Buffer
-	if err := f.testHost.command(t.Context(), nil, &out, os.Stderr, "as", f.suite, "cat", f.home+"/fault-state/trace"); err != nil {
+	if err := f.command(t.Context(), nil, &out, os.Stderr, "as", f.suite, "cat", f.home+"/fault-state/trace"); err != nil {
 		t.Fatal(err)
 	}
 	all = changing(out.String())
