@@ -61,34 +61,15 @@ func TestStories(t *testing.T) {
 	t.Run("once", func(t *testing.T) { h.stories(t, &exclusive, "once", "", seed) })
 }
 
-// packages are tested in the host because they need an engine or a browser. For
-// the older suites, the value is a pattern of the tests that the gate runs there;
-// "" is none.
-var packages = map[string]map[string]string{
-	"hierarchy/engine":  {"trixie": "^(TestRealTruth|TestRealCopy)", "bookworm": "^(TestReal|TestE2E)"},
-	"hierarchy/box":     {"trixie": "^TestRealReplace$", "bookworm": "^(TestReal|TestE2E)"},
-	"cmd/internal/page": {"trixie": "", "bookworm": ""},
-}
-
 // TestPackages runs the tests of packages that need an engine or a browser.
 func TestPackages(t *testing.T) {
 	h := newHost()
-	ran := 0
-	for pkg, older := range packages {
-		pattern := "^(TestReal|TestE2E)"
-		if h.suite != "forky" {
-			if pkg == "cmd/internal/page" { // only forky has a browser
-				continue
-			}
-			if !full() {
-				pattern = older[h.suite]
-			}
-		}
-		ran++
-		t.Run(path.Base(pkg), func(t *testing.T) { h.test(t, pkg, pattern) })
+	patterns := packageTests(h.suite, full())
+	if len(patterns) == 0 {
+		t.Fatalf("no package to test on %s", h.suite)
 	}
-	if ran < 2 {
-		t.Errorf("%d packages tested on %s, want at least 2", ran, h.suite)
+	for pkg, pattern := range patterns {
+		t.Run(path.Base(pkg), func(t *testing.T) { h.test(t, pkg, pattern) })
 	}
 }
 
