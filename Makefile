@@ -4,7 +4,7 @@ LINT = go tool -modfile=.ci/lint.mod golangci-lint
 JOBS ?= 3
 
 # The parts of "make test", longest first. docs/dev/testing.md has what each costs.
-PARTS = unit bookworm forky-podman packages forky-docker forky-containerd forky-rest forky-engines forky-faults trixie faults lint scripts
+PARTS = unit forky-podman forky-engines bookworm packages forky-faults forky-docker forky-containerd forky-rest trixie faults lint scripts
 
 .PHONY: build install package test test-unit test-faults test-e2e test-full programs demo demo-shell demo-wipe bench fuzz docs lint fmt \
 	tars-forky tars-trixie tars-bookworm $(PARTS:%=part-%)
@@ -40,13 +40,13 @@ tars-forky tars-trixie tars-bookworm: tars-%: ## root file systems of the test h
 	@test/host/host.sh tars $*
 
 part-unit:
-	@test/part.sh unit 420 $(MAKE) --no-print-directory test-unit GOTEST=-v
+	@test/part.sh unit 400 $(MAKE) --no-print-directory test-unit GOTEST=-v
 
 part-faults:
-	@test/part.sh faults 120 $(MAKE) --no-print-directory test-faults GOTEST=-v
+	@test/part.sh faults 140 $(MAKE) --no-print-directory test-faults GOTEST=-v
 
 part-packages: programs
-	@test/part.sh packages 450 test/package.sh --since auto --without-goreleaser
+	@test/part.sh packages 400 test/package.sh --since auto --without-goreleaser
 
 part-lint:
 	@test/part.sh lint 200 test/lint.sh
@@ -55,28 +55,28 @@ part-scripts:
 	@test/part.sh scripts 60 bash -c 'test/check-scripts.sh && test/pool-test.sh'
 
 part-forky-docker: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 300 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 360 test/e2e.sh -test.run '^TestStories$$/^docker$$'
 
 part-forky-containerd: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-containerd OCISI_HOST_MEMORY=8g OCISI_HOST_STORE=containerd test/part.sh forky-containerd 300 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+	@OCISI_HOST_NAME=oc-part-containerd OCISI_HOST_MEMORY=8g OCISI_HOST_STORE=containerd test/part.sh forky-containerd 320 test/e2e.sh -test.run '^TestStories$$/^docker$$'
 
 part-forky-podman: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 420 test/e2e.sh -test.run '^TestStories$$/^podman$$'
+	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 600 test/e2e.sh -test.run '^TestStories$$/^podman$$'
 
 part-forky-rest: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=16g test/part.sh forky-rest 240 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
+	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=16g test/part.sh forky-rest 280 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
 
 part-forky-engines: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 420 test/e2e.sh -test.run '^TestPackages$$'
+	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 560 test/e2e.sh -test.run '^TestPackages$$'
 
 part-forky-faults: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 360 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
+	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 450 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
 
 part-bookworm: programs tars-bookworm
-	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 600 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
+	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 400 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
 
 part-trixie: programs tars-trixie
-	@SUITE=trixie OCISI_HOST_NAME=oc-part-trixie test/part.sh trixie 240 test/e2e.sh -test.run '^(TestStories|TestPackages)$$'
+	@SUITE=trixie OCISI_HOST_NAME=oc-part-trixie test/part.sh trixie 280 test/e2e.sh -test.run '^(TestStories|TestPackages)$$'
 
 demo: ## a throw-away host, and ocisi setup in it
 	test/demo.sh
