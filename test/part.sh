@@ -65,12 +65,5 @@ if [[ $status = 0 ]]; then
 	exit
 fi
 printf 'FAIL  %-18s %5d s  status %d; its log:\n' "$name" "$seconds" "$status"
-if grep -qE '^ *--- FAIL|^FAIL|panic: ' "$log"; then
-	awk '/^ *--- FAIL|^ *FAIL|panic: |\[stderr\]/ { print_until = NR + 25 }
-		{ line[NR % 30] = $0 }
-		/^ *--- FAIL|^ *FAIL: |panic: / { for (i = NR - 29; i < NR; i++) if (i > shown) print line[i % 30] }
-		NR <= print_until { print; shown = NR }' "$log" | tail -n 400
-else
-	tail -n 100 "$log"
-fi
+{ grep -E -B30 -A20 '^ *--- FAIL|^ *FAIL: |panic: ' "$log" || tail -n 100 "$log"; } | tail -n 400
 exit 1
