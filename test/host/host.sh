@@ -148,6 +148,7 @@ configure_store() {
   case ${OCISI_HOST_STORE:-overlay2} in
   overlay2) ;;
   containerd)
+    [[ $suite != bookworm ]] || die "docker 20.10 has no containerd image store"
     mkdir -p "$disk/etc/docker"
     echo '{"features": {"containerd-snapshotter": true}}' >"$disk/etc/docker/daemon.json"
     ;;
