@@ -2,6 +2,7 @@
 SUITE ?= forky
 LINT = go tool -modfile=.ci/lint.mod golangci-lint
 JOBS ?= 3
+FAULTS = ^(TestFaults|TestCrash)$$
 
 # The parts of "make test", longest first. docs/dev/testing.md has what each costs.
 PARTS = unit forky-podman forky-engines bookworm packages forky-faults forky-docker forky-containerd forky-rest trixie faults lint scripts
@@ -21,11 +22,11 @@ package: ## all packages, built and looked into; as root on Debian, which gets t
 test: ## everything that must pass before a change lands, in parts of which JOBS run side by side; as root on Debian
 	@test/all.sh $(JOBS) $(PARTS)
 
-test-unit: ## with the race detector where there is a C compiler, which it needs
-	GORACE=atexit_sleep_ms=0 go test -timeout 30m $(if $(shell command -v gcc),-race) $(GOTEST) ./...
+test-unit: ## with the race detector where there is a C compiler, which it needs; vet runs in lint
+	GORACE=atexit_sleep_ms=0 go test -timeout 30m -vet=off -ldflags=-w $(if $(shell command -v gcc),-race) $(GOTEST) ./...
 
 test-faults: ## faults on fake engines: a sample of all, or all with OCISI_FAULT_ALL=1
-	go test -count 1 -timeout 30m $(GOTEST) ./cmd/ocisi -run '^(TestFaults|TestCrash)$$'
+	go test -count 1 -timeout 30m ./cmd/ocisi -run '$(FAULTS)'
 
 test-e2e: ## the tests on real engines of SUITE, as many as the gate runs; E2E has flags, such as -run or -full
 	cd test/e2e && go test -tags e2e -count 1 -timeout 60m -suite $(SUITE) $(E2E)
@@ -39,11 +40,11 @@ programs: ## what the parts below run in test hosts
 tars-forky tars-trixie tars-bookworm: tars-%: ## root file systems of the test hosts
 	@test/host/host.sh tars $*
 
-part-unit:
+part-unit: programs
 	@test/part.sh unit 400 $(MAKE) --no-print-directory test-unit GOTEST=-v
 
-part-faults:
-	@test/part.sh faults 140 $(MAKE) --no-print-directory test-faults GOTEST=-v
+part-faults: programs
+	@test/part.sh faults 140 bash -c 'cd cmd/ocisi && exec ../../bin/test/ocisi-fault.test -test.v -test.timeout=30m -test.run "$(FAULTS)"'
 
 part-packages: programs
 	@test/part.sh packages 400 test/package.sh --since auto --without-goreleaser
