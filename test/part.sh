@@ -19,8 +19,8 @@ rm -f "bin/parts/$name.result"
 cgroup=
 if [[ $EUID = 0 ]]; then
 	mkdir -p "$STATE"
-	cgroup=$(cgroup_root)/ocisi-part-$name
-	mkdir -p "$cgroup"
+	cgroup=$(cgroup_root)/ocisi-part-$name.$$
+	mkdir "$cgroup"
 	rm -f "$STATE/${OCISI_HOST_NAME:-none}.cpu"
 fi
 
@@ -54,7 +54,15 @@ if [[ -n ${OCISI_HOST_NAME:-} ]]; then
 	test/host/host.sh wipe "${SUITE:-forky}" >> "$log" 2>&1 || true
 fi
 cpu=$(cpu_seconds) passed=$(count PASS) failed=$(count FAIL)
-[[ -z $cgroup ]] || rmdir "$cgroup" 2> /dev/null || true
+if [[ -n $cgroup ]] && ! rmdir "$cgroup" 2> /dev/null; then
+	sleep 2 # for what is ending
+	if left=$(paste -sd, "$cgroup/cgroup.procs") && [[ -n $left ]]; then
+		echo "FAIL: $name left processes:" >> "$log"
+		ps -o pid,args -p "$left" >> "$log"
+		status=1
+	fi
+	rmdir "$cgroup" 2> /dev/null || true
+fi
 if [[ $status = 0 && $failed != 0 ]]; then
 	status=1 # a test runner must not hide a failure
 fi

@@ -19,7 +19,10 @@ import (
 
 // build stands in for ocisi: it builds the image NAME:TAG from the
 // Containerfile of that name in the working directory.
-func build() {
+func build() { os.Exit(runBuild()) }
+
+// runBuild returns the exit status, so that its deferred calls end podman's service.
+func runBuild() int {
 	ctx := context.Background()
 	m := hierarchy.Manager(os.Args[1])
 	e, err := engine.Open(ctx, m, engine.Options{Runner: process.System{}, Getenv: os.Getenv})
@@ -37,8 +40,9 @@ func build() {
 	}
 	if err != nil {
 		println("build:", err.Error())
-		os.Exit(1) //nolint:gocritic // a test's program
+		return 1
 	}
+	return 0
 }
 
 func TestMain(m *testing.M) {
