@@ -100,6 +100,9 @@ func (f *faulty) run(t *testing.T, fate *fate, args ...string) error {
 		if fate.Mishap != "" {
 			all = append(all, "HURT=1")
 		}
+		if fate.Mishap == "command" {
+			all = append(all, "COMMAND=1")
+		}
 	}
 	var out bytes.Buffer // the script sends both outputs there
 	err := f.command(context.Background(), nil, &out, io.Discard, append(append(all, "fault.sh", f.engine), args...)...)
@@ -224,7 +227,7 @@ func TestDaemonRestart(t *testing.T) {
 			// systemd counts the starts of a unit, and refuses those after the third.
 			restart := "sudo systemctl reset-failed docker.service docker.socket; sudo systemctl restart docker"
 			// Containers end with the daemon: the foreign one must be as it was.
-			again := "for i in $(seq 100); do docker start db >/dev/null 2>&1 && exit; sleep 0.1; done"
+			again := "for i in $(seq 100); do docker start db >/dev/null 2>&1 && touch " + f.home + "/fault-state/commanded && exit; sleep 0.1; done"
 			// The run may fail or succeed; what fault.sh checks must hold either way.
 			plan := &fate{Mishap: "command", At: m, Patience: minute, Delay: 300e6, Command: []string{"bash", "-c", restart + ";" + again}}
 			if err := f.run(t, plan, "hurt", strconv.Itoa(f.version), "process"); err != nil {

@@ -59,6 +59,15 @@ promised() {
   marked "$(cat "$state/mark")" || broken "the box with mark $(cat "$state/mark") is lost: $(boxes | tr '\n' ' ')"
 }
 
+# commanded: the command that ran beside ocisi may end after it
+commanded() {
+  for _ in $(seq 300); do
+    [[ ! -e $state/commanded ]] || return 0
+    sleep 0.1
+  done
+  broken "the command did not end"
+}
+
 case $verb in
 begin)
   rm -rf "$state" "$HOME/fault" && mkdir -p "$state" "$HOME/fault" "$HOME/project" "$HOME/.local/bin" "$HOME/.local/share/applications"
@@ -96,7 +105,7 @@ hurt) # VERSION COMMAND…: ocisi COMMAND, under a fate, with something to do fo
     edit "$version"
     foreign >"$state/foreign"
   fi
-  rm -f "$state/trace"
+  rm -f "$state/trace" "$state/commanded"
   status=0
   ocisi "$@" >"$state/out" 2>&1 || status=$?
   if [[ -n ${HURT:-} ]] && ! grep -qx here "$state/trace"; then
@@ -106,6 +115,7 @@ hurt) # VERSION COMMAND…: ocisi COMMAND, under a fate, with something to do fo
   echo "$status" >"$state/status"
   [[ $status == 0 ]] || tail -n 12 "$state/out"
   grep '^mishap:' "$state/out" || true
+  [[ -z ${COMMAND:-} ]] || commanded
   say "ended with $status; boxes: $(boxes | tr '\n' ' ')"
   promised
   ;;
