@@ -50,7 +50,7 @@ part-packages: programs
 	@test/part.sh packages 400 test/package.sh --since auto --without-goreleaser
 
 part-lint:
-	@test/part.sh lint 200 test/lint.sh
+	@test/part.sh lint 350 test/lint.sh
 
 part-scripts:
 	@test/part.sh scripts 60 bash -c 'test/check-scripts.sh && test/pool-test.sh'
@@ -74,7 +74,7 @@ part-forky-faults: programs tars-forky
 	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 450 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
 
 part-bookworm: programs tars-bookworm
-	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 400 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
+	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 450 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
 
 part-trixie: programs tars-trixie
 	@SUITE=trixie OCISI_HOST_NAME=oc-part-trixie test/part.sh trixie 280 test/e2e.sh -test.run '^(TestStories|TestPackages)$$'
