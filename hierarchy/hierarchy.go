@@ -47,6 +47,11 @@ const (
 	// LabelExports is on boxes: what the box exports to the host, as JSON, so that
 	// its launchers can be made again when it comes back from a generation.
 	LabelExports = "ocisi.exports"
+	// LabelUID is on boxes: the UID of the user that the box was made for.
+	LabelUID = "ocisi.uid"
+	// LabelNonce is on boxes: random text of the run that created the box, by which
+	// that run recognizes it.
+	LabelNonce = "ocisi.nonce"
 
 	// LabelBaseName and LabelBaseDigest are the image, not managed, that the last
 	// stage of the Containerfile is built on, and its digest in the registry. The
@@ -199,6 +204,7 @@ type StoredImage struct {
 	Size    int64             // bytes, as the engine counts them
 	Content string            // the same for images that differ in ocisi's labels at most; "" when nobody asked
 	DiffIDs []string          // of its layers, from the base up; nil when nobody asked
+	Sealed  bool              // its history ends with the step by which ocisi labels an image; false if not queried
 }
 
 // Digest returns the digest under which the image was pulled by a name, or "":

@@ -1,0 +1,59 @@
+package hierarchy
+
+import "strconv"
+
+// Ownership decides which objects of an engine's store a run may change or
+// remove. docs/decisions/0030-ownership.md gives the reasons.
+type Ownership struct {
+	UID    int                      // of the user that runs ocisi; negative: not compared
+	Config string                   // absolute path of the run's config
+	Exists func(config string) bool // reports whether another config exists; nil: none does
+	Same   func(a, b string) bool   // reports whether two paths are the same config; nil compares the paths
+}
+
+// Claim is the owner of an object, as far as it can be proved.
+type Claim string
+
+// The claims.
+const (
+	Unowned     Claim = ""             // not made by ocisi, or that cannot be proved
+	OtherUser   Claim = "other user"   // made by ocisi for another UID
+	OtherConfig Claim = "other config" // made from another config, which exists
+	Owned       Claim = "owned"        // made from this config, or from one that no longer exists
+)
+
+// Box returns the claim on a container. A container is a box of ocisi only under
+// a name of its role, and only if it runs the image that it was created from:
+// labels are inherited by docker commit, and stay when a user renames it.
+func (o Ownership) Box(b StoredBox) Claim {
+	_, role, _ := b.Role()
+	return o.claim(b.Labels, role != NoRole && b.ImageID != "" && b.Labels[LabelImageID] == b.ImageID)
+}
+
+// Image returns the claim on an image. Labels are inherited by FROM and docker
+// commit, so they count only for an image that is sealed.
+func (o Ownership) Image(im StoredImage) Claim {
+	return o.claim(im.Labels, im.Labels[LabelImage] != "" && im.Sealed)
+}
+
+// claim is the only place that decides. proved says that nothing but ocisi can
+// have made the object that has the labels.
+func (o Ownership) claim(labels map[string]string, proved bool) Claim {
+	if !proved {
+		return Unowned
+	}
+	if uid := labels[LabelUID]; uid != "" && o.UID >= 0 && uid != strconv.Itoa(o.UID) {
+		return OtherUser
+	}
+	if config := labels[LabelConfig]; config != "" && !o.same(config) && o.Exists != nil && o.Exists(config) {
+		return OtherConfig
+	}
+	return Owned
+}
+
+func (o Ownership) same(config string) bool {
+	if config == o.Config {
+		return true
+	}
+	return o.Same != nil && o.Same(config, o.Config)
+}
