@@ -209,10 +209,15 @@ func (d *decider) decide() {
 // another one than this and still there.
 func (d *decider) other(labels map[string]string) string {
 	config := labels[hierarchy.LabelConfig]
-	if config == "" || config == d.options.Config || d.options.Exists == nil || !d.options.Exists(config) {
+	if config == "" || d.options.same(config) || d.options.Exists == nil || !d.options.Exists(config) {
 		return ""
 	}
 	return config
+}
+
+// same reports whether a path is the config of the options.
+func (o Options) same(config string) bool {
+	return config == o.Config || o.Same != nil && o.Same(config, o.Config)
 }
 
 // disown leaves an image that is to be built to the other config that made it:

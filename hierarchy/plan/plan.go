@@ -96,9 +96,11 @@ type Options struct {
 	Remote  map[Target]Remote // what registries say of bases; nil: nobody asked
 
 	// Config is the path of the config, and Exists reports whether another one is
-	// still there: what that one made is left to it. Nil: none is.
+	// still there: what that one made is left to it. Nil: none is. Same reports
+	// whether two paths are the same config; nil compares the paths.
 	Config string
 	Exists func(config string) bool
+	Same   func(a, b string) bool
 }
 
 // Remote is what a registry says of a base.

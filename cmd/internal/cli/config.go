@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,6 +67,26 @@ func (env Env) exists(path string) bool {
 func (env Env) mayExist(path string) bool {
 	_, err := fs.Stat(env.Files, strings.TrimPrefix(path, "/"))
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// sameFile reports whether two paths are the same file: equal, or the same by
+// way of symbolic links. Of a file that is missing, its directory is compared.
+func (env Env) sameFile(a, b string) bool {
+	a, b = filepath.Clean(a), filepath.Clean(b)
+	if a == b {
+		return true
+	}
+	one, errOne := fs.Stat(env.Files, strings.TrimPrefix(a, "/"))
+	other, errOther := fs.Stat(env.Files, strings.TrimPrefix(b, "/"))
+	if errOne == nil && errOther == nil {
+		return os.SameFile(one, other)
+	}
+	return filepath.Base(a) == filepath.Base(b) && resolved(filepath.Dir(a)) == resolved(filepath.Dir(b))
+}
+
+// ownership decides what a run with a config may change and remove.
+func (env Env) ownership(config string) hierarchy.Ownership {
+	return hierarchy.Ownership{UID: env.UID, Config: config, Exists: env.mayExist, Same: env.sameFile}
 }
 
 func (env Env) readFile(path string) ([]byte, error) {

@@ -74,7 +74,7 @@ func (o *doctorOptions) mend(cmd *cobra.Command, results []doctor.Result) (bool,
 func (o *doctorOptions) mendable(r doctor.Result) bool {
 	switch r.ID {
 	case "config":
-		return r.Status == doctor.Warn && o.env.configPath(o.globals.file) == o.env.configPath("")
+		return r.Status == doctor.Warn && o.env.sameFile(o.env.configPath(o.globals.file), o.env.configPath(""))
 	case "launchers":
 		return len(r.Fix) > 0 && strings.HasSuffix(r.Fix[0], " exports repair")
 	}

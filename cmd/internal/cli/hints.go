@@ -63,7 +63,7 @@ func is[E error](err error) bool {
 // self is how ocisi is typed for a config: with -f, unless it is the default one.
 func (env Env) self(config string) string {
 	cmd := process.Cmd{Name: "ocisi"}
-	if config != env.configPath("") {
+	if !env.sameFile(config, env.configPath("")) {
 		cmd.Args = []string{"-f", config}
 	}
 	return cmd.String()

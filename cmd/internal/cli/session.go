@@ -63,7 +63,7 @@ func (s *session) configure(l *loaded, force, dry bool) {
 	s.force, s.locked, s.dry = force, !dry, dry
 	s.boxes.Start = l.startTimeout
 	s.boxes.Host.Dropped = func(o launcher.Owner) bool {
-		return o.Config == l.config.File && !slices.ContainsFunc(l.all.Boxes(), func(im hierarchy.Image) bool {
+		return s.env.sameFile(o.Config, l.config.File) && !slices.ContainsFunc(l.all.Boxes(), func(im hierarchy.Image) bool {
 			return im.Box.Name == o.Box && im.Manager == o.Manager
 		})
 	}
@@ -172,7 +172,7 @@ func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
 
 // options are what every plan of the session is made by.
 func (s *session) options() plan.Options {
-	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist}
+	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile}
 }
 
 // serial reports whether a manager builds one image at a time.

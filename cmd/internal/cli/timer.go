@@ -137,7 +137,7 @@ func (o *timerOptions) wanted(ctx context.Context, cmd *cobra.Command, s timer.S
 		return run, err
 	}
 	run.Program, run.Env = program, o.env.unknownTo(known)
-	if l.config.File != filepath.Join(o.env.ConfigDir, "ocisi.yaml") {
+	if !o.env.sameFile(l.config.File, filepath.Join(o.env.ConfigDir, "ocisi.yaml")) {
 		run.Args = []string{"-f", l.config.File}
 	}
 	return run, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,18 +74,12 @@ func (env Env) written(files []own.File, unit string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !ours && env.sameFile(f.Path, unit) {
+		if !ours && unit != "" && env.sameFile(f.Path, unit) {
 			return false, &own.ForeignError{Path: f.Path}
 		}
 		found = found || ours
 	}
 	return found, nil
-}
-
-// sameFile compares two paths, one of which systemd may know by another name:
-// /home is a symlink on some systems.
-func (env Env) sameFile(a, b string) bool {
-	return b != "" && filepath.Base(a) == filepath.Base(b) && resolved(filepath.Dir(a)) == resolved(filepath.Dir(b))
 }
 
 // timerStatus is what 'timer status' tells.
