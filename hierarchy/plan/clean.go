@@ -46,7 +46,7 @@ func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions) []Step {
 	var steps []Step
 	remove := func(b hierarchy.StoredBox, reason string) {
-		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, Action: Remove, Reason: reason})
+		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, ID: b.ID, Action: Remove, Reason: reason})
 	}
 	for _, b := range store.Boxes {
 		name, role, _ := b.Role()
@@ -89,7 +89,7 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, b
 			continue
 		}
 		t := Target{Image, store.Manager, ref}
-		s := Step{Target: t, Action: Remove, Bytes: im.Size}
+		s := Step{Target: t, ID: im.ID, Action: Remove, Bytes: im.Size}
 		switch wanted[t] {
 		case "kept":
 			continue

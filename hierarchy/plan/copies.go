@@ -41,6 +41,7 @@ func (d *decider) copySteps() []Step {
 func (d *decider) copyStep(im *decision, m hierarchy.Manager) Step {
 	s := Step{Target: Target{Image, m, im.Ref()}, From: im.Manager, Wanted: im.Image}
 	there, present := d.stores[m].image(m.StoreRef(im.Ref()))
+	s.ID = there.ID
 	s.Action, s.Reason = compareCopy(im, m, there, present)
 	if s.Action != Copy || !present {
 		return s

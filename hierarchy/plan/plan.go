@@ -48,6 +48,10 @@ type Target struct {
 // Step is one thing to do.
 type Step struct {
 	Target
+	// ID of the container or the image that has the target's name in the store that
+	// was planned by; "" if there was none. What changes or removes it verifies the ID
+	// just before.
+	ID     string   `json:"id,omitempty"`
 	Action Action   `json:"action"`
 	Reason string   `json:"reason"`           // in words a person understands
 	Needs  []Target `json:"needs,omitempty"`  // steps that must have been done

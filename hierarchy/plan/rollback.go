@@ -68,9 +68,19 @@ func rollback(m hierarchy.Manager, boxes []hierarchy.StoredBox, name string, to 
 			continue
 		}
 		made := time.Unix(b.Created, 0).Format("2006-01-02 15:04")
-		s := Step{Target: Target{Box, m, name}, Action: RollBack, Generation: n}
+		s := Step{Target: Target{Box, m, name}, ID: idOf(boxes, name), Action: RollBack, Generation: n}
 		s.Reason = fmt.Sprintf("to generation %d, made %s from %s", n, made, b.Labels[hierarchy.LabelImage])
 		return s, true
 	}
 	return Step{}, false
+}
+
+// idOf returns the ID of the box of a name, or "".
+func idOf(boxes []hierarchy.StoredBox, name string) string {
+	for _, b := range boxes {
+		if b.Name == name {
+			return b.ID
+		}
+	}
+	return ""
 }

@@ -56,7 +56,7 @@ func (b *base) kept() string {
 }
 
 func (d *decider) imageStep(im *decision, needs []Target) Step {
-	s := Step{Target: Target{Image, im.Manager, im.Ref()}, Needs: needs, Wanted: im.Image}
+	s := Step{Target: Target{Image, im.Manager, im.Ref()}, ID: im.stored.ID, Needs: needs, Wanted: im.Image}
 	switch {
 	case im.owner != "":
 		s.Action, s.Reason, s.Owner = Refuse, "an image of "+im.owner+" holds this name", im.owner
@@ -123,6 +123,7 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 		s.Action, s.Reason = Recreate, "a box of root's podman, which sudo would not show; kept if nothing changed"
 		return s
 	}
+	s.ID = boxes.named[name].ID
 	s.Action, s.Reason, s.Owner = d.decideBox(im, one.Box, x, boxes)
 	former := hierarchy.Generations(boxes.kept[name], name)
 	if s.Action == Create && len(former) > 0 {
