@@ -55,6 +55,8 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 		SilenceUsage:  true,
 		Args:          usage(cobra.NoArgs),
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return env.refuseRoot(cmd) },
 	}
 	root.SetFlagErrorFunc(flagError)
 	// The predecessor wrote --skip_podman.

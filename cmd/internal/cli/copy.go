@@ -41,9 +41,6 @@ both managers: manager: [docker, podman] on the image.`,
 }
 
 func (o *copyOptions) run(cmd *cobra.Command, names []string) error {
-	if o.env.UID == 0 && !o.dryRun {
-		return errRoot
-	}
 	to, err := hierarchy.ParseManager(o.to)
 	if err != nil {
 		return &usageError{cmd: cmd, err: fmt.Errorf("--to: say which store gets the copies: --to docker, or --to podman")}

@@ -87,9 +87,6 @@ func (o *doctorOptions) mendLaunchers(cmd *cobra.Command) error {
 }
 
 func (o *doctorOptions) mendFiles(cmd *cobra.Command) error {
-	if o.env.UID == 0 {
-		return errRoot
-	}
 	setup := &setupOptions{env: o.env}
 	files, err := setup.compare()
 	if err != nil {

@@ -50,9 +50,6 @@ func (o *importOptions) run(cmd *cobra.Command, args []string) error {
 	if err := atMostOne(cmd, "print", "copy"); err != nil {
 		return err
 	}
-	if o.env.UID == 0 && !o.print {
-		return errRoot
-	}
 	list, ini, err := o.read(cmd, args)
 	if err != nil {
 		return err

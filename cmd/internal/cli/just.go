@@ -49,11 +49,8 @@ func newJustInstall(env Env) *cobra.Command {
 				"global": env.justGlobal, "shim": env.justShim, "sysext": env.justSysext, "image": env.justImage,
 			}
 			install, ok := modes[mode]
-			switch {
-			case !ok:
+			if !ok {
 				return &usageError{cmd: cmd, err: fmt.Errorf("--mode: there is no %q; say global, shim, sysext or image", mode)}
-			case env.UID == 0 && mode != "image":
-				return errRoot
 			}
 			return install(cmd.Context())
 		},

@@ -106,9 +106,6 @@ type processRun struct {
 }
 
 func (r *processRun) run(ctx context.Context) (err error) {
-	if r.env.UID == 0 && !r.dryRun {
-		return errRoot
-	}
 	if len(r.wanted.Images) == 0 {
 		return r.end("nothing to do: no image is enabled in " + r.loaded.config.File)
 	}

@@ -50,9 +50,6 @@ Setup can be run again at any time.`,
 }
 
 func (o *setupOptions) run(cmd *cobra.Command) error {
-	if o.env.UID == 0 && !o.dryRun && !o.diff {
-		return errRoot
-	}
 	files, err := o.compare()
 	if err != nil {
 		return err

@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// access says when a command writes: the user's files, the state directory or an
+// engine's store. What a command writes because its user names the file, such as
+// the report of list, does not count.
+type access struct {
+	writes bool     // without the flags
+	flags  []string // with any of them it is the other way round: NAME, or NAME=VALUE
+}
+
+// accesses are the commands of ocisi, by their path without "ocisi", and when
+// they write. A command that is missing here counts as one that writes.
+func accesses() map[string]access {
+	reads := access{}
+	dry := access{writes: true, flags: []string{"dry-run"}}
+	return map[string]access{
+		"":                  reads,
+		"clean":             dry,
+		"config":            reads,
+		"config edit":       {writes: true},
+		"config path":       reads,
+		"config schema":     reads,
+		"config validate":   reads,
+		"copy":              dry,
+		"devcontainer":      {writes: true, flags: []string{"print", "check"}},
+		"devcontainer list": reads,
+		"diff":              reads,
+		"doctor":            {flags: []string{"fix"}},
+		"exports":           reads,
+		"exports repair":    dry,
+		"import":            {writes: true, flags: []string{"print"}},
+		"just":              reads,
+		"just install":      {writes: true, flags: []string{"mode=image"}},
+		"just status":       reads,
+		"just uninstall":    {writes: true},
+		"lint":              reads,
+		"list":              reads,
+		"lock":              dry,
+		"plan":              reads,
+		"process":           dry,
+		"recreate":          dry,
+		"rollback":          dry,
+		"setup":             {writes: true, flags: []string{"dry-run", "diff"}},
+		"timer":             reads,
+		"timer disable":     {writes: true},
+		"timer enable":      {writes: true},
+		"timer status":      reads,
+		"version":           reads,
+		"help":              reads, // cobra's own, from here on
+		"completion":        reads,
+		"completion bash":   reads,
+		"completion fish":   reads,
+		"completion zsh":    reads,
+		"__complete":        reads,
+		"__completeNoDesc":  reads,
+	}
+}
+
+// writes reports whether a command writes, with the flags that it was given.
+func writes(cmd *cobra.Command) bool {
+	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+	a, ok := accesses()[path]
+	if !ok {
+		return true
+	}
+	for _, given := range a.flags {
+		name, value, _ := strings.Cut(given, "=")
+		if value == "" {
+			value = "true"
+		}
+		if f := cmd.Flags().Lookup(name); f != nil && f.Value.String() == value {
+			return !a.writes
+		}
+	}
+	return a.writes
+}
+
+// refuseRoot returns an error for a command that writes and is run by root, as by
+// sudo -E: boxes would be root's, and root's files in the user's home would keep
+// the user from running ocisi.
+func (env Env) refuseRoot(cmd *cobra.Command) error {
+	if env.UID == 0 && writes(cmd) {
+		return errRoot
+	}
+	return nil
+}
