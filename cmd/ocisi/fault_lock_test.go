@@ -23,19 +23,13 @@ func TestTwoAtOnce(t *testing.T) {
 	disabled(t, w, registry) // has something to do for every verb
 	w.write(t, map[string]string{".config/ocisi/img/Containerfile.go": "FROM ghcr.io/x/foreign:1\nRUN install go\n"})
 
-	first := w.command(fate{Mishap: silent, At: moment{Op: "docker Solve", When: before, Nth: 1}, Patience: time.Minute}, "process")
+	first := w.command(fate{Mishap: silent, At: moment{Op: "docker Solve", When: before, Nth: 1}, Patience: time.Hour}, "process")
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
-	trace := filepath.Join(w.dir, "trace")
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		if _, there, _ := readTrace(trace); there {
-			break
-		}
-		if time.Since(begun) > time.Minute {
-			t.Fatal("the first run does not build")
-		}
-	}
+	ended := make(chan error, 1)
+	go func() { ended <- first.Wait() }()
+	waitForFault(t, filepath.Join(w.dir, "trace"), ended)
 	w.takeDown()
 	who := fmt.Sprintf("ocisi: another ocisi is at work (process %d: ocisi process, since ", first.Process.Pid)
 	for _, args := range [][]string{{"process"}, {"setup", "--yes"}, {"recreate"}, {"rollback", "--yes"}, {"clean", "--yes"}} {
@@ -48,14 +42,24 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Errorf("%s: status %d\n%s", args[0], r.status, r.out)
 		}
 	}
+	state := filepath.Join(w.home(), ".local/state/ocisi")
+	if err := os.Rename(state, state+".away"); err != nil { // as good as removed
+		t.Fatal(err)
+	}
+	if r := w.run(fate{}, "process"); r.status != 77 || !strings.Contains(r.out, "ocisi: another ocisi is at work\n") {
+		t.Errorf("without the state directory: status %d\n%s", r.status, r.out)
+	}
+	if err := os.Rename(state+".away", state); err != nil {
+		t.Fatal(err)
+	}
 	if before, now := fmt.Sprint(w.start0()), fmt.Sprint(w.now()); before != now {
 		t.Errorf("they have changed what is there:\n%s\n%s", before, now)
 	}
 	if err := first.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = first.Wait()
-	lock := filepath.Join(w.home(), ".local/state/ocisi/lock")
+	<-ended
+	lock := filepath.Join(state, "lock")
 	if data, err := os.ReadFile(lock); err != nil || !strings.HasPrefix(string(data), fmt.Sprint(first.Process.Pid, " ")) {
 		t.Errorf("the lock is %q, %v", data, err)
 	}
@@ -64,4 +68,20 @@ func TestTwoAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(t, "clean", "--yes")
+}
+
+// waitForFault waits until a run has come to its fault, or has ended without: as
+// long as the machine takes.
+func waitForFault(t *testing.T, trace string, ended <-chan error) {
+	t.Helper()
+	for {
+		if _, there, _ := readTrace(trace); there {
+			return
+		}
+		select {
+		case err := <-ended:
+			t.Fatalf("the first run does not build: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }

@@ -254,14 +254,15 @@ func (w *world) user(out io.Writer) cli.Env {
 	return env
 }
 
-// run runs ocisi within this process. One that waits for much longer than its
-// patience is told to end, as by Ctrl-C.
+// run runs ocisi within this process. With a fault, one that waits for much
+// longer than its patience is told to end, as by Ctrl-C.
 func (w *world) run(f fate, args ...string) ran {
 	var out bytes.Buffer
 	env := w.user(&out)
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if f.Patience != 0 {
+		defer time.AfterFunc(60*time.Second, cancel).Stop()
 		var c *injector
 		var err error
 		if env, c, err = w.complete(f).follow(env, nil); err != nil {

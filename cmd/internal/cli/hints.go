@@ -84,6 +84,9 @@ func hint(err error, self string) string {
 		return fmt.Sprintf("remove what uses it first, if you do not need it: %s rm %s", e.Manager, e.Containers[0])
 	}
 	if e, ok := errors.AsType[*lockedError](err); ok {
+		if e.pid == 0 {
+			return "wait for it to end, or look at it: pgrep -a ocisi"
+		}
 		return fmt.Sprintf("wait for it to end, or look at it: ps -fp %d", e.pid)
 	}
 	return hintForStep(err, self)
