@@ -21,7 +21,7 @@ func distroboxBin(ctx context.Context, f Facts) Result {
 		return fail("distrobox is not installed", install(f.Host, "distrobox"))
 	}
 	if err != nil {
-		return warn(err.Error(), "distrobox version")
+		return warn(err.Error(), "distrobox --version")
 	}
 	major, minor := numbers(version)
 	switch {

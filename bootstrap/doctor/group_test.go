@@ -108,7 +108,7 @@ func TestPodmanOnlyMachinePasses(t *testing.T) {
 			"usr/lib/os-release": `PRETTY_NAME="Bluefin"`, imageInfo: `{"image-name":"bluefin","image-tag":"stable"}`,
 			"etc/subuid": "dev:100000:65536", "etc/subgid": "dev:100000:65536",
 		},
-		programs: map[string]string{"distrobox version": "distrobox: 1.8.2.4"},
+		programs: map[string]string{"distrobox --version": "distrobox: 1.8.2.4"},
 		free:     50 * gib,
 		podman:   doctor.Engine{Wanted: true, Installed: true, Version: "5.8.2", Rootless: true, Root: "/var/home/dev/.local/share/containers/storage"},
 	}

@@ -159,7 +159,7 @@ var version = regexp.MustCompile(`\d+(\.\d+)+\S*`)
 // Distrobox returns the version of the installed distrobox, for instance
 // 1.8.2.5 or 2.0.0-rc.4. A *process.NotFoundError says that there is none.
 func (h Host) Distrobox(ctx context.Context) (string, error) {
-	out, err := h.output(ctx, "distrobox", "version")
+	out, err := h.output(ctx, "distrobox", "--version")
 	if err != nil {
 		return "", fmt.Errorf("asking distrobox for its version: %w", err)
 	}

@@ -155,12 +155,12 @@ func TestSpace(t *testing.T) {
 
 func TestDistrobox(t *testing.T) {
 	for out, want := range map[string]string{
-		"distrobox: 1.8.2.5\n":      "1.8.2.5",
-		"distrobox: 1.4.2.1":        "1.4.2.1",
-		"distrobox 2.0.0-rc.4 (go)": "2.0.0-rc.4",
-		"distrobox: unknown":        "",
+		"distrobox: 1.8.2.5\n":         "1.8.2.5",
+		"distrobox: 1.4.2.1":           "1.4.2.1",
+		"distrobox version 2.0.0-rc.4": "2.0.0-rc.4",
+		"distrobox: unknown":           "",
 	} {
-		got, err := machine(nil, answers{"distrobox version": out}).Distrobox(t.Context())
+		got, err := machine(nil, answers{"distrobox --version": out}).Distrobox(t.Context())
 		if got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", out, got, err)
 		}

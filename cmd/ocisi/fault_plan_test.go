@@ -126,7 +126,7 @@ func (m moment) failures() []mishap {
 // reads reports whether what is done at a moment changes nothing.
 func (m moment) reads() bool {
 	_, op, _ := strings.Cut(m.Op, " ")
-	for _, program := range []string{"distrobox version", "busctl ", "getenforce", "getent ", "just ", "matchpathcon ", "systemctl --user show", "ujust "} {
+	for _, program := range []string{"distrobox --version", "busctl ", "getenforce", "getent ", "just ", "matchpathcon ", "systemctl --user show", "ujust "} {
 		if strings.HasPrefix(op, program) {
 			return true
 		}

@@ -32,7 +32,13 @@ func (p *program) distrobox(ctx context.Context) {
 		p.exit("%s", strings.TrimRight(string(data), "\n"))
 	}
 	switch args[0] {
-	case "--version", "version", "-V":
+	case "--version", "-V":
+		p.printVersion()
+	case "version":
+		if p.isVersion2() { // a command of version 1 only
+			fmt.Fprintln(p.stderr, "No help topic for 'version'")
+			panic(exited(3))
+		}
 		p.printVersion()
 	case "create":
 		p.boxCreate(ctx, args[1:])
