@@ -3,21 +3,27 @@ package cli
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// logsKept is how many run logs are kept.
-const logsKept = 30
+// The run logs that are kept, and the size at which one ends.
+const (
+	logsKept = 30
+	logLimit = 64 << 20
+)
 
 // runLog is the log of one run: every program that was run and every line that
 // a step printed.
 type runLog struct {
 	file *os.File
+	out  *limitedWriter // to file; nil: the run has no log
 	path string
 	log  *slog.Logger
 }
@@ -36,11 +42,12 @@ func (env Env) openLog(verb string, verbose bool) (Env, *runLog, error) {
 	if err != nil {
 		return env, nil, fmt.Errorf("begin the run log: %w", err)
 	}
-	var out io.Writer = f
+	limited := &limitedWriter{w: f, left: logLimit}
+	var out io.Writer = limited
 	if verbose {
-		out = io.MultiWriter(f, env.Stderr)
+		out = io.MultiWriter(limited, env.Stderr)
 	}
-	l := &runLog{file: f, path: f.Name(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	l := &runLog{file: f, out: limited, path: f.Name(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	env.Runner = process.Logged{Runner: env.Runner, Log: l.log}
 	return env, l, nil
 }
@@ -65,7 +72,33 @@ func (env Env) begin(verb string, verbose, dryRun bool) (Env, *runLog, func(), e
 
 // printf adds a line. A log that cannot be written is no reason to stop.
 func (l *runLog) printf(format string, args ...any) {
-	fmt.Fprintf(l.file, format+"\n", args...)
+	if l.out != nil {
+		fmt.Fprintf(l.out, format+"\n", args...)
+	}
+}
+
+// limitedWriter writes until it has written left bytes, then a line about that,
+// and discards the rest. It never writes a part of what it gets.
+type limitedWriter struct {
+	mu   sync.Mutex
+	w    io.Writer
+	left int // negative: full
+}
+
+// Write implements io.Writer. Data that is discarded is no error.
+func (l *limitedWriter) Write(data []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left < 0 {
+		return len(data), nil
+	}
+	if len(data) > l.left {
+		l.left = -1
+		_, err := fmt.Fprintf(l.w, "the log is truncated here: it has reached %d MiB\n", logLimit>>20)
+		return len(data), err
+	}
+	l.left -= len(data)
+	return l.w.Write(data)
 }
 
 func (l *runLog) close() { l.file.Close() }
@@ -75,10 +108,10 @@ func (l *runLog) discard() { os.Remove(l.path) }
 
 // removeOldLogs keeps the newest logs; their names sort by time.
 func removeOldLogs(dir string) {
-	logs, _ := filepath.Glob(filepath.Join(dir, "*.log"))
-	slices.Sort(logs)
-	for len(logs) >= logsKept {
-		os.Remove(logs[0])
-		logs = logs[1:]
+	entries, _ := os.ReadDir(dir) // sorted by name
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) != ".log" })
+	for len(entries) >= logsKept {
+		os.Remove(filepath.Join(dir, entries[0].Name()))
+		entries = entries[1:]
 	}
 }
