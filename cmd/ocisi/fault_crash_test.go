@@ -202,7 +202,7 @@ func (w *world) afterKill() error {
 		if err != nil {
 			return err
 		}
-		if path, err := os.Readlink("/proc/self/fd/" + f.Name()); err != nil || path != lock {
+		if path, err := os.Readlink("/proc/self/fd/" + f.Name()); err != nil || path != lock && path != w.home() {
 			continue // closed meanwhile, or another file
 		}
 		if err := syscall.Flock(fd, syscall.LOCK_UN); err != nil {

@@ -46,6 +46,7 @@ const (
 	refused  mishap = "refuse"  // status 500; exit status 1; no space left
 	cut      mishap = "cut"     // the connection ends, where the answer should begin
 	silent   mishap = "silence" // no answer until the time-out; programs: until theirs
+	unread   mishap = "unread"  // the reader of standard output and error ends
 	command  mishap = "command" // something is done to the machine
 )
 
@@ -118,10 +119,17 @@ func (c *injector) close() {
 	}
 }
 
+// readerFD is the reading end of the pipe that is the standard output and error
+// of a process whose fate is unread. It is open in that process only.
+const readerFD = 3
+
 // underFate is follow for a process of its own.
 func underFate(env cli.Env, text string) cli.Env {
 	var f fate
 	err := json.Unmarshal([]byte(text), &f)
+	if f.Mishap == unread {
+		syscall.CloseOnExec(readerFD)
+	}
 	if os.Getenv("TEST_MYSELF") == "" {
 		env.Runner = player{os.Environ()}
 	}
@@ -161,8 +169,12 @@ func (c *injector) reach(op, when string) mishap {
 		c.die()
 		return refused
 	}
-	if c.Mishap == command {
+	switch c.Mishap {
+	case command:
 		c.command()
+		return nothing
+	case unread:
+		_ = syscall.Close(readerFD)
 		return nothing
 	}
 	return c.Mishap

@@ -23,10 +23,13 @@ const (
 	realOrphans = 3
 )
 
+// unreadRuns is how many processes of a command lose the reader of their output.
+const unreadRuns = 3
+
 // kind is a sort of fault for which bounds hold.
 type kind struct {
 	mishap
-	real bool // a process is killed
+	real bool // a process gets it
 }
 
 func (k kind) String() string {
@@ -38,7 +41,7 @@ func (k kind) String() string {
 
 // kinds are all of them.
 func kinds() []kind {
-	return []kind{{killed, false}, {orphaned, false}, {refused, false}, {cut, false}, {silent, false}, {killed, true}, {orphaned, true}}
+	return []kind{{killed, false}, {orphaned, false}, {refused, false}, {cut, false}, {silent, false}, {killed, true}, {orphaned, true}, {unread, true}}
 }
 
 // injection is a fault to be injected into a command.
@@ -65,6 +68,8 @@ func (s *faultTest) plan(seed uint64) (all []injection) {
 			some = faultseed.Sample(some, realKills, random)
 		case k == kind{orphaned, true}:
 			some = faultseed.Sample(some, realOrphans, random)
+		case k == kind{unread, true}:
+			some = faultseed.Sample(some, unreadRuns, random)
 		case !exhaustive():
 			some = faultseed.Stride(some, stride, random)
 			if len(some) == 0 { // fewer points than a stride
@@ -96,6 +101,9 @@ func (s *faultTest) points(rotation int) map[mishap][]moment {
 		}
 		if m.When == during {
 			points[orphaned] = append(points[orphaned], m)
+		}
+		if m.When != during {
+			points[unread] = append(points[unread], m)
 		}
 		failures := m.failures()
 		if len(failures) > 0 && !exhaustive() {
@@ -184,7 +192,7 @@ func (b bounds) check(o outcome) error {
 	for door, want := range b.moments {
 		errs = append(errs, faultseed.AtLeast("moments at "+door, o.moments[door], want))
 	}
-	every, least := stride, map[kind]int{{killed, true}: realKills, {orphaned, true}: min(realOrphans, b.faults[orphaned])}
+	every, least := stride, map[kind]int{{killed, true}: realKills, {orphaned, true}: min(realOrphans, b.faults[orphaned]), {unread, true}: unreadRuns}
 	switch {
 	case underRace:
 		every, least = 1, map[kind]int{}
@@ -213,7 +221,7 @@ func TestBounds(t *testing.T) {
 	t.Parallel()
 	b := bounds{moments: map[string]int{"docker": 50, "disk": 50}, faults: map[mishap]int{killed: 60, orphaned: 20, refused: 30, cut: 20, silent: 10}}
 	good := func() outcome {
-		o := outcome{moments: map[string]int{"docker": 50, "disk": 50}, planned: counts{}, injected: counts{}, settled: 21}
+		o := outcome{moments: map[string]int{"docker": 50, "disk": 50}, planned: counts{}, injected: counts{}, settled: 24}
 		for _, k := range kinds() {
 			o.planned[k], o.injected[k] = 60, 60
 		}

@@ -186,7 +186,9 @@ func (s *faultTest) injected(t *testing.T, in injection) bool {
 	switch {
 	case kill && r.status != -1:
 		t.Errorf("it was not killed: status %d", r.status)
-	case r.status == 0 && !in.At.reads() && !harmless(in.fate) && !strings.Contains(r.out, "ocisi: warning: "):
+	case in.mishap == unread && r.status != 0:
+		t.Errorf("it did not finish: status %d", r.status)
+	case r.status == 0 && in.mishap != unread && !in.At.reads() && !harmless(in.fate) && !strings.Contains(r.out, "ocisi: warning: "):
 		t.Errorf("the run does not tell: status 0")
 	}
 	for _, wrong := range append(w.untouched(s.users), s.lost(w)...) {

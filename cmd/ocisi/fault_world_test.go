@@ -227,12 +227,27 @@ func (w *world) process(f fate, args ...string) ran {
 	var out bytes.Buffer
 	cmd := w.command(f, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd, f.Mishap == unread); err != nil {
 		return ran{-2, err.Error()}
 	}
 	defer time.AfterFunc(time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }).Stop()
 	_ = cmd.Wait()
 	return ran{cmd.ProcessState.ExitCode(), out.String()}
+}
+
+// start starts a command; with ownReader, its output goes into a pipe that it
+// holds the other end of, as readerFD.
+func start(cmd *exec.Cmd, ownReader bool) error {
+	if !ownReader {
+		return cmd.Start()
+	}
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer func() { _, _ = reader.Close(), writer.Close() }()
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = writer, writer, []*os.File{reader}
+	return cmd.Start()
 }
 
 // user is the Env of an ocisi within this process.

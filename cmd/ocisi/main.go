@@ -23,6 +23,10 @@ func main() {
 }
 
 func run(env cli.Env) int {
+	// With a channel, a write to a closed pipe fails instead of ending the process,
+	// and programs that ocisi runs still get the default: an ignored signal would be
+	// inherited.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return cli.Main(ctx, env, os.Args[1:])

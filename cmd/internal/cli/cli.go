@@ -26,6 +26,8 @@ const (
 // Main runs ocisi with arguments and returns its exit status.
 func Main(ctx context.Context, env Env, args []string) int {
 	g := &globals{}
+	env, flush := env.filtered()
+	defer flush()
 	cmd := newRoot(env, g)
 	cmd.SetArgs(args)
 	cmd.SetIn(env.Stdin)

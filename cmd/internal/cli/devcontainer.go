@@ -106,7 +106,7 @@ func (o *devContainerOptions) run(cmd *cobra.Command, dir string) error {
 	}
 	switch {
 	case o.print:
-		_, err := o.env.Stdout.Write(text)
+		_, err := o.env.data().Write(text)
 		return err
 	case o.check:
 		return o.report(im, file, changes)

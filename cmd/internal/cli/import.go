@@ -67,7 +67,7 @@ func (o *importOptions) run(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(o.env.Stderr, n)
 	}
 	if o.print {
-		_, err := o.env.Stdout.Write(r.Text)
+		_, err := o.env.data().Write(r.Text)
 		return err
 	}
 	if err := o.write(cmd.Context(), r, options); err != nil {

@@ -179,7 +179,7 @@ func (o *listOptions) writePage(d layers.Document, config string) error {
 		return err
 	}
 	if o.page == "-" {
-		_, err := text.WriteTo(o.env.Stdout)
+		_, err := text.WriteTo(o.env.data())
 		return err
 	}
 	path, err := filepath.Abs(o.page)

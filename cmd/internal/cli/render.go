@@ -42,16 +42,6 @@ func size(n int64) string {
 
 func took(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
-// colours of a terminal; all empty without one.
-type colours struct{ bold, green, yellow, red, off string }
-
-func (env Env) colours() colours {
-	if !env.Colour {
-		return colours{}
-	}
-	return colours{bold: "\x1b[1m", green: "\x1b[32m", yellow: "\x1b[33m", red: "\x1b[31m", off: "\x1b[0m"}
-}
-
 // progress shows a run as it goes: a line for each image and box when it
 // starts, at each of its steps, and when it ends. Everything goes to the run
 // log too, there with what the steps print.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/klmcwhirter/ocisi/cmd/internal/ui"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -23,7 +24,7 @@ const (
 // a step printed.
 type runLog struct {
 	file *os.File
-	out  *limitedWriter // to file; nil: the run has no log
+	out  *ui.Writer // to file; nil: the run has no log
 	path string
 	log  *slog.Logger
 }
@@ -42,12 +43,12 @@ func (env Env) openLog(verb string, verbose bool) (Env, *runLog, error) {
 	if err != nil {
 		return env, nil, fmt.Errorf("begin the run log: %w", err)
 	}
-	limited := &limitedWriter{w: f, left: logLimit}
-	var out io.Writer = limited
+	text := ui.NewWriter(&limitedWriter{w: f, left: logLimit}, "")
+	var out io.Writer = text
 	if verbose {
-		out = io.MultiWriter(limited, env.Stderr)
+		out = io.MultiWriter(text, env.Stderr)
 	}
-	l := &runLog{file: f, out: limited, path: f.Name(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	l := &runLog{file: f, out: text, path: f.Name(), log: slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	env.Runner = process.Logged{Runner: env.Runner, Log: l.log}
 	return env, l, nil
 }
@@ -101,7 +102,10 @@ func (l *limitedWriter) Write(data []byte) (int, error) {
 	return l.w.Write(data)
 }
 
-func (l *runLog) close() { l.file.Close() }
+func (l *runLog) close() {
+	_ = l.out.Flush()
+	l.file.Close()
+}
 
 // discard removes the log of a run that did nothing.
 func (l *runLog) discard() { os.Remove(l.path) }

@@ -29,6 +29,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Terminal       bool // questions can be asked: standard input and output are terminals
+	Screen         bool // standard output is a terminal
 	Colour         bool // standard output takes colour
 	Getenv         func(string) string
 	LookPath       func(string) (string, error)
@@ -53,6 +54,8 @@ type Env struct {
 	Groups         []int // of this process
 	CPUs           int
 	Version        string
+
+	streams streams // set by Main
 }
 
 // System returns the Env of this process.
@@ -60,6 +63,7 @@ func System() Env {
 	env := Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Terminal: isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd()),
+		Screen:   isatty.IsTerminal(os.Stdout.Fd()),
 		Colour:   isatty.IsTerminal(os.Stdout.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		Getenv:   os.Getenv,
 		LookPath: process.LookPath,
