@@ -45,7 +45,7 @@ func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 func status(err error) int {
 	switch {
-	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*unknownBaseError](err), is[*noDevImageError](err), is[*noFolderError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err), is[*box.INIError](err):
+	case is[*usageError](err), is[*hierarchy.ConfigError](err), is[*hierarchy.UnknownNameError](err), is[*noConfigError](err), is[*homeError](err), is[*unknownBaseError](err), is[*noDevImageError](err), is[*noFolderError](err), is[*noBoxError](err), is[*plan.NoGenerationError](err), is[*box.INIError](err):
 		return exitUsage
 	case is[*process.NotFoundError](err):
 		return exitNotFound
@@ -116,6 +116,9 @@ func hintForStep(err error, self string) string {
 	}
 	if e, ok := errors.AsType[*notBuiltError](err); ok && !e.foreign {
 		return "build it first: " + self + " process " + e.key.Ref
+	}
+	if is[*homeError](err) {
+		return `set it to your home directory: export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"`
 	}
 	if is[*noConfigError](err) {
 		return "run 'ocisi setup' to write the default files, or name yours: ocisi -f FILE"

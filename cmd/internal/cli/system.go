@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/embed/defaults"
@@ -45,7 +47,7 @@ type Env struct {
 	Units          fs.FS         // of systemd, in the folder user
 	Program        string        // path of this program, symlinks resolved
 	Dir            string
-	Home           string // the user's, symlinks resolved
+	Home           string // the user's, symlinks resolved; "": unknown, and so are those of the following that are not set
 	ConfigDir      string // $XDG_CONFIG_HOME/ocisi
 	StateDir       string // $XDG_STATE_HOME/ocisi
 	DataHome       string // $XDG_DATA_HOME
@@ -79,10 +81,7 @@ func System() Env {
 	env.Recipes, env.Units = justfiles.FS, systemd.FS
 	env.Program, _ = os.Executable()
 	env.Dir, _ = os.Getwd()
-	env.Home = resolved(xdg.Home)
-	env.ConfigDir = filepath.Join(xdg.ConfigHome, "ocisi")
-	env.DataHome = xdg.DataHome
-	env.StateDir = filepath.Join(xdg.StateHome, "ocisi")
+	env.setDirs()
 	env.User = os.Getenv("USER")
 	if u, err := user.Current(); err == nil { // asks /etc/passwd before it believes $USER
 		env.User = cmp.Or(u.Username, env.User)
@@ -92,6 +91,45 @@ func System() Env {
 		env.Groups = append(env.Groups, env.GID)
 	}
 	return env
+}
+
+// setDirs sets the user's directories. Values that are not absolute count as not
+// set, as the XDG base directory specification has it. Without a home, package
+// xdg takes / or the working directory, so only what is set counts.
+func (env *Env) setDirs() {
+	home := filepath.IsAbs(env.Getenv("HOME"))
+	dir := func(key, path, below string) string {
+		if !home && !filepath.IsAbs(env.Getenv(key)) {
+			return ""
+		}
+		return filepath.Join(path, below)
+	}
+	if home {
+		env.Home = resolved(xdg.Home)
+	}
+	env.ConfigDir = dir("XDG_CONFIG_HOME", xdg.ConfigHome, "ocisi")
+	env.StateDir = dir("XDG_STATE_HOME", xdg.StateHome, "ocisi")
+	env.DataHome = dir("XDG_DATA_HOME", xdg.DataHome, "")
+}
+
+// homeError says that the home directory is unknown.
+type homeError struct{ value string }
+
+func (e *homeError) Error() string {
+	if e.value == "" {
+		return "HOME is not set"
+	}
+	return fmt.Sprintf("HOME is not an absolute path: %q", e.value)
+}
+
+// checkDirs returns an error for a command that needs a directory which is
+// unknown.
+func (env Env) checkDirs(cmd *cobra.Command) error {
+	need := accessOf(cmd).needs
+	if need == nothing || env.Home != "" || need == configDir && env.ConfigDir != "" {
+		return nil
+	}
+	return &homeError{env.Getenv("HOME")}
 }
 
 // resolved follows symlinks: on Bluefin /home is one, and distrobox and ocisi

@@ -8,24 +8,35 @@ import (
 
 // access says when a command writes: the user's files, the state directory or an
 // engine's store. What a command writes because its user names the file, such as
-// the report of list, does not count.
+// the report of list, does not count. It also has the directories that it needs.
 type access struct {
 	writes bool     // without the flags
 	flags  []string // with any of them it is the other way round: NAME, or NAME=VALUE
+	needs  need
 }
+
+// need is what a command needs of the user's directories.
+type need int
+
+// The needs.
+const (
+	everything need = iota // the home, and thereby all the others
+	configDir
+	nothing
+)
 
 // accesses are the commands of ocisi, by their path without "ocisi", and when
 // they write. A command that is missing here counts as one that writes.
 func accesses() map[string]access {
-	reads := access{}
+	reads, tells := access{}, access{needs: nothing}
 	dry := access{writes: true, flags: []string{"dry-run"}}
 	return map[string]access{
-		"":                  reads,
+		"":                  tells,
 		"clean":             dry,
-		"config":            reads,
-		"config edit":       {writes: true},
-		"config path":       reads,
-		"config schema":     reads,
+		"config":            tells,
+		"config edit":       {writes: true, needs: configDir},
+		"config path":       {needs: configDir},
+		"config schema":     tells,
 		"config validate":   reads,
 		"copy":              dry,
 		"devcontainer":      {writes: true, flags: []string{"print", "check"}},
@@ -35,7 +46,7 @@ func accesses() map[string]access {
 		"exports":           reads,
 		"exports repair":    dry,
 		"import":            {writes: true, flags: []string{"print"}},
-		"just":              reads,
+		"just":              tells,
 		"just install":      {writes: true, flags: []string{"mode=image"}},
 		"just status":       reads,
 		"just uninstall":    {writes: true},
@@ -47,28 +58,34 @@ func accesses() map[string]access {
 		"recreate":          dry,
 		"rollback":          dry,
 		"setup":             {writes: true, flags: []string{"dry-run", "diff"}},
-		"timer":             reads,
+		"timer":             tells,
 		"timer disable":     {writes: true},
 		"timer enable":      {writes: true},
 		"timer status":      reads,
-		"version":           reads,
-		"help":              reads, // cobra's own, from here on
-		"completion":        reads,
-		"completion bash":   reads,
-		"completion fish":   reads,
-		"completion zsh":    reads,
+		"version":           tells,
+		"help":              tells, // cobra's own, from here on
+		"completion":        tells,
+		"completion bash":   tells,
+		"completion fish":   tells,
+		"completion zsh":    tells,
 		"__complete":        reads,
 		"__completeNoDesc":  reads,
 	}
 }
 
-// writes reports whether a command writes, with the flags that it was given.
-func writes(cmd *cobra.Command) bool {
+// accessOf returns the access of a command.
+func accessOf(cmd *cobra.Command) access {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	a, ok := accesses()[path]
 	if !ok {
-		return true
+		return access{writes: true}
 	}
+	return a
+}
+
+// writes reports whether a command writes, with the flags that it was given.
+func writes(cmd *cobra.Command) bool {
+	a := accessOf(cmd)
 	for _, given := range a.flags {
 		name, value, _ := strings.Cut(given, "=")
 		if value == "" {

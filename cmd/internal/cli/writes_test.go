@@ -60,7 +60,7 @@ func TestRootWritesNothing(t *testing.T) {
 		"just uninstall": true, "doctor": false, "doctor --fix": true, "plan": false, "list": false, "diff a": false, "lint": false,
 		"help process": false, "completion bash": false,
 	} {
-		root := newRoot(Env{UID: 0}, &globals{})
+		root := newRoot(Env{UID: 0, Home: "/root"}, &globals{})
 		root.InitDefaultHelpCmd()
 		root.InitDefaultCompletionCmd("completion")
 		cmd, args, err := root.Find(strings.Fields(line))
@@ -74,7 +74,7 @@ func TestRootWritesNothing(t *testing.T) {
 			t.Errorf("ocisi %s: %v", line, err)
 		}
 	}
-	cmd := newRoot(Env{UID: 1000}, &globals{})
+	cmd := newRoot(Env{UID: 1000, Home: "/home/al"}, &globals{})
 	if err := cmd.PersistentPreRunE(newProcess(Env{}, &globals{}), nil); err != nil {
 		t.Errorf("a user: %v", err)
 	}
