@@ -76,6 +76,9 @@ type Engine struct {
 	kitMu sync.Mutex
 	kit   *bkclient.Client // nil until the first build
 
+	storeMu    sync.Mutex
+	imageStore string // Info.Store; "" until it was asked for
+
 	taken sync.Map // bytes on disk of layers, by folder: a layer does not change
 }
 
@@ -184,6 +187,9 @@ func (e *Engine) Manager() hierarchy.Manager { return e.manager }
 // only to have it wait.
 func (e *Engine) Serial() bool { return e.differs.serial }
 
+// ContainerdStore is the [Info.Store] of docker with the containerd image store.
+const ContainerdStore = "containerd"
+
 // Info is what an engine says about itself.
 type Info struct {
 	Version    string // of the engine
@@ -192,7 +198,7 @@ type Info struct {
 	Root       string // directory of its storage
 	Rootless   bool
 	Endpoint   string // where it answers
-	Containerd bool   // images are in containerd's store, which counts bytes in another way
+	Store      string // of images: ContainerdStore, or the driver of its storage
 
 	// FileSystem is what the storage is on, in podman's words: extfs, btrfs, xfs;
 	// "" when the engine does not say.
@@ -212,13 +218,16 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		return Info{}, fmt.Errorf("asking %s about itself: %w", e.manager, inWords(ctx, err))
 	}
 	info := Info{
-		Version: in.ServerVersion, APIVersion: e.api.ClientVersion(), Driver: in.Driver, Root: in.DockerRootDir, Endpoint: e.endpoint,
+		Version: in.ServerVersion, APIVersion: e.api.ClientVersion(), Driver: in.Driver, Store: in.Driver,
+		Root: in.DockerRootDir, Endpoint: e.endpoint,
 	}
 	for _, o := range in.SecurityOptions {
 		info.Rootless = info.Rootless || strings.HasPrefix(o, "name=rootless") || o == "rootless"
 	}
 	for _, s := range in.DriverStatus {
-		info.Containerd = info.Containerd || strings.HasPrefix(s[1], "io.containerd.snapshotter")
+		if s[0] == "driver-type" && strings.HasPrefix(s[1], "io.containerd.snapshotter") {
+			info.Store = ContainerdStore
+		}
 		if s[0] == "Backing Filesystem" {
 			info.FileSystem = s[1]
 		}
@@ -227,4 +236,22 @@ func (e *Engine) Info(ctx context.Context) (Info, error) {
 		e.addPodman(ctx, &info, in.DriverStatus)
 	}
 	return info, nil
+}
+
+// usesContainerd reports whether docker has its images in containerd's store. The
+// engine is asked once.
+func (e *Engine) usesContainerd(ctx context.Context) (bool, error) {
+	if !e.differs.buildKit {
+		return false, nil
+	}
+	e.storeMu.Lock()
+	defer e.storeMu.Unlock()
+	if e.imageStore == "" {
+		info, err := e.Info(ctx)
+		if err != nil {
+			return false, err
+		}
+		e.imageStore = info.Store
+	}
+	return e.imageStore == ContainerdStore, nil
 }

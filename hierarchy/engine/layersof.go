@@ -91,7 +91,7 @@ func (e *Engine) findEmpty(ctx context.Context, refs []string, ps []pieces) {
 	if len(unsure) == 0 || !e.differs.buildKit {
 		return
 	}
-	if info, err := e.Info(ctx); err != nil || info.Containerd {
+	if containerd, err := e.usesContainerd(ctx); err != nil || containerd {
 		return
 	}
 	err := e.withGateway(ctx, func(ctx context.Context, c gateway.Client) error {

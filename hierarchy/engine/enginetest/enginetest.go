@@ -114,6 +114,7 @@ type State struct {
 	Cache      int64    // bytes of docker's build cache
 	Volumes    []string // names; those of containers are among them
 	FileSystem string   // below podman's storage, as podman says it; "btrfs" when empty
+	Containerd bool     // docker has the containerd image store
 	Shifting   bool     // podman's storage maps ids without copies
 }
 

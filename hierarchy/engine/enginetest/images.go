@@ -147,6 +147,9 @@ func (a *api) libpodInfo(w http.ResponseWriter, _ *http.Request) {
 
 func (a *api) info(w http.ResponseWriter, _ *http.Request) {
 	info := map[string]any{"ServerVersion": a.engineVersion(), "Driver": "overlay2", "DockerRootDir": "/var/lib/docker"}
+	if a.store.containerd() {
+		info["Driver"], info["DriverStatus"] = "overlayfs", [][2]string{{"driver-type", "io.containerd.snapshotter.v1"}}
+	}
 	if a.store.name == "podman" {
 		info["Driver"], info["DockerRootDir"], info["SecurityOptions"] = "overlay", "/home/user/.local/share/containers/storage", []string{"name=rootless"}
 		info["DriverStatus"] = a.store.driverStatus()

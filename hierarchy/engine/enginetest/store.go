@@ -75,6 +75,9 @@ func (s *store) complete(im Image) Image {
 	return im
 }
 
+// containerd reports whether the engine is docker with the containerd image store.
+func (s *store) containerd() bool { return s.name == "docker" && s.state.Containerd }
+
 func (s *store) now() int64 {
 	s.clock++
 	return s.clock
