@@ -51,6 +51,12 @@ func (o Ownership) claim(labels map[string]string, proved bool) Claim {
 	return Owned
 }
 
+// FromConfig reports whether labels name this run's config. Unlike Owned, it is
+// false for what was made from a config that no longer exists.
+func (o Ownership) FromConfig(labels map[string]string) bool {
+	return labels[LabelConfig] != "" && o.same(labels[LabelConfig])
+}
+
 func (o Ownership) same(config string) bool {
 	if config == o.Config {
 		return true

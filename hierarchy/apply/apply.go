@@ -37,9 +37,10 @@ type Copier interface {
 	Copy(ctx context.Context, steps []plan.Step, emit func(hierarchy.Progress)) map[plan.Target]error
 }
 
-// A Remover removes a box, or an image's name.
+// A Remover removes a box, or an image's name, as long as it has the ID of the
+// step. It returns a *PostponedError for a box that is in use.
 type Remover interface {
-	Remove(ctx context.Context, t plan.Target) error
+	Remove(ctx context.Context, s plan.Step) error
 }
 
 // Tools do the work of the steps.
@@ -89,9 +90,18 @@ type Result struct {
 }
 
 // BlockedError says why a step was skipped.
-type BlockedError struct{ By plan.Target }
+type BlockedError struct {
+	By        plan.Target
+	Postponed bool // By was postponed; otherwise it failed
+}
 
-func (e *BlockedError) Error() string { return fmt.Sprintf("%s %s failed", e.By.Kind, e.By.Name) }
+func (e *BlockedError) Error() string {
+	verb := "failed"
+	if e.Postponed {
+		verb = "was skipped"
+	}
+	return fmt.Sprintf("%s %s %s", e.By.Kind, e.By.Name, verb)
+}
 
 // PostponedError says that a step is not done now: nothing failed, and another
 // run will do it.
@@ -216,11 +226,11 @@ func (r *run) wait(ctx context.Context, s plan.Step) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if r.results[r.index[need]].State != Done {
+		if res := r.results[r.index[need]]; res.State != Done {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return &BlockedError{By: need}
+			return &BlockedError{By: need, Postponed: postponed(res.Err)}
 		}
 	}
 	return nil
@@ -256,7 +266,7 @@ func (r *run) do(ctx context.Context, s plan.Step, res *Result) (err error) {
 	tell := func(p hierarchy.Progress) { r.emit(Event{Step: s, State: Working, Progress: p}) }
 	switch {
 	case s.Action == plan.Remove:
-		return r.tools.Remover.Remove(ctx, s.Target)
+		return r.tools.Remover.Remove(ctx, s)
 	case s.Action == plan.Copy:
 		return r.copied(ctx, s, tell)
 	case s.Kind == plan.Base:

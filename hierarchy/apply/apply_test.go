@@ -53,8 +53,8 @@ func (w *worker) Box(ctx context.Context, s plan.Step, _ func(hierarchy.Progress
 	return plan.Keep, w.work(ctx, "box "+s.Wanted.Box.Name)
 }
 
-func (w *worker) Remove(ctx context.Context, t plan.Target) error {
-	return w.work(ctx, "remove "+t.Name)
+func (w *worker) Remove(ctx context.Context, s plan.Step) error {
+	return w.work(ctx, "remove "+s.Name)
 }
 
 func (w *worker) tools() apply.Tools {

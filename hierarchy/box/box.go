@@ -168,21 +168,22 @@ func (d *Distrobox) Trim(ctx context.Context, eng Engine, s Spec, emit func(hier
 	return j.out, err
 }
 
-// Remove removes a box with the engine, not with "distrobox rm", which also
-// deletes launchers and icons of others. What is no box is a *NotBoxError; a
-// box that is not there is fine. Its launchers go with it; its home stays.
-func (d *Distrobox) Remove(ctx context.Context, eng Engine, m hierarchy.Manager, name string) error {
+// Remove removes the box of a name and an ID with the engine, not with "distrobox
+// rm", which also deletes launchers and icons of others. What is no box is a
+// *NotBoxError; a box that is not there, or has another ID, is fine. Its launchers
+// go with it; its home stays.
+func (d *Distrobox) Remove(ctx context.Context, eng Engine, m hierarchy.Manager, name, id string) error {
 	c, found, err := eng.Container(ctx, name)
 	if err != nil {
 		return fmt.Errorf("looking for box %s: %w", name, err)
 	}
-	if !found {
+	if !found || c.ID != id {
 		return nil
 	}
 	if !isBox(c) {
 		return &NotBoxError{Name: name}
 	}
-	if err := eng.RemoveContainer(ctx, name); err != nil {
+	if err := eng.RemoveContainer(ctx, id); err != nil {
 		return fmt.Errorf("removing box %s: %w", name, err)
 	}
 	if _, role, _ := c.Role(); role == hierarchy.Kept {

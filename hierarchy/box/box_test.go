@@ -458,15 +458,16 @@ func TestNewBoxThatIsReplaced(t *testing.T) {
 func TestRemove(t *testing.T) {
 	w := newWorld(t).has("tool", byDistrobox()).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
 	d := w.maker()
-	for _, name := range []string{"tool", "none"} {
-		if err := d.Remove(t.Context(), w, hierarchy.Podman, name); err != nil {
+	w.has("replaced", byDistrobox())
+	for name, id := range map[string]string{"tool": "box1", "none": "box9", "replaced": "box9"} {
+		if err := d.Remove(t.Context(), w, hierarchy.Podman, name, id); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, ok := errors.AsType[*NotBoxError](d.Remove(t.Context(), w, hierarchy.Podman, "db")); !ok {
+	if _, ok := errors.AsType[*NotBoxError](d.Remove(t.Context(), w, hierarchy.Podman, "db", "box2")); !ok {
 		t.Error("removed a container that is no box")
 	}
-	if got := w.names(); got != "db=box2" {
+	if got := w.names(); got != "db=box2 replaced=box3" {
 		t.Errorf("boxes %q", got)
 	}
 }

@@ -205,7 +205,11 @@ func TestRealEverything(t *testing.T) {
 			t.Errorf("launcher: %q, %v", out, err)
 		}
 
-		if err := d.Remove(t.Context(), e, e.m, s.Box.Name); err != nil {
+		now, _, err := e.Container(t.Context(), s.Box.Name)
+		if err == nil {
+			err = d.Remove(t.Context(), e, e.m, s.Box.Name, now.ID)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Stat(filepath.Join(own, "home")); err != nil {

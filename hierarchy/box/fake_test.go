@@ -161,7 +161,18 @@ func (w *world) StopContainer(ctx context.Context, name string, _ time.Duration)
 	})
 }
 
-func (w *world) RemoveContainer(ctx context.Context, name string) error {
+// nameOf returns the name of a container that is given by its name or its ID.
+func (w *world) nameOf(container string) string {
+	for name, b := range w.boxes {
+		if b.ID == container {
+			return name
+		}
+	}
+	return container
+}
+
+func (w *world) RemoveContainer(ctx context.Context, container string) error {
+	name := w.nameOf(container)
 	return w.do(ctx, "remove "+name, func() error {
 		if _, ok := w.boxes[name]; !ok {
 			return fmt.Errorf("cannot remove %s", name)

@@ -142,10 +142,10 @@ func TestLaunchersGoWithTheirBox(t *testing.T) {
 	}
 	s.w.has("tool.ocisi-1", byOcisi("tool"))
 	d := s.maker()
-	if err := d.Remove(t.Context(), s.w, hierarchy.Podman, "tool.ocisi-1"); err != nil || s.tree() != "bin/zig" {
+	if err := d.Remove(t.Context(), s.w, hierarchy.Podman, "tool.ocisi-1", s.w.boxes["tool.ocisi-1"].ID); err != nil || s.tree() != "bin/zig" {
 		t.Errorf("a generation: files %s, error %v", s.tree(), err)
 	}
-	if err := d.Remove(t.Context(), s.w, hierarchy.Podman, "tool"); err != nil || s.tree() != "" {
+	if err := d.Remove(t.Context(), s.w, hierarchy.Podman, "tool", s.w.boxes["tool"].ID); err != nil || s.tree() != "" {
 		t.Errorf("files %s, error %v", s.tree(), err)
 	}
 }
@@ -164,7 +164,7 @@ func TestSameNameInTwoEngines(t *testing.T) {
 	if err := s.replace(); err != nil || s.read("bin/zig") != was {
 		t.Errorf("zig holds %s, error %v", s.read("bin/zig"), err)
 	}
-	if err := s.maker().Remove(t.Context(), s.w, hierarchy.Docker, "tool"); err != nil || s.read("bin/zig") != was || s.w.names() != "" || other.names() != "tool=box1" {
+	if err := s.maker().Remove(t.Context(), s.w, hierarchy.Docker, "tool", s.w.boxes["tool"].ID); err != nil || s.read("bin/zig") != was || s.w.names() != "" || other.names() != "tool=box1" {
 		t.Errorf("zig holds %s, error %v", s.read("bin/zig"), err)
 	}
 }

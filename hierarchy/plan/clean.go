@@ -9,12 +9,11 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// CleanOptions say how much is removed. What other configs made stays in any
-// case, and so does what bears no label of ours.
+// CleanOptions configure Clean.
 type CleanOptions struct {
-	File        string // the config's path
-	Boxless     bool   // also images that no box is made from
-	Generations bool   // also those of boxes that stay, which a rollback would need
+	Ownership   hierarchy.Ownership // of the run: nothing else is removed
+	Boxless     bool                // also images that no box is made from
+	Generations bool                // also those of boxes that stay, which a rollback would need
 }
 
 // Clean plans the removal of what ocisi made and the config does not want: boxes
@@ -38,9 +37,14 @@ func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
 		boxes := cleanBoxes(stores[m], wanted, o)
 		p.Steps = append(p.Steps, boxes...)
-		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o.File, boxes)...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o.Ownership, boxes)...)
 	}
 	return p
+}
+
+// ownsBox reports whether a box is this run's and was made from its config.
+func ownsBox(o hierarchy.Ownership, b hierarchy.StoredBox) bool {
+	return o.Box(b) == hierarchy.Owned && o.FromConfig(b.Labels)
 }
 
 func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions) []Step {
@@ -52,7 +56,7 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions)
 		name, role, _ := b.Role()
 		t := Target{Box, store.Manager, name}
 		switch {
-		case role == hierarchy.NoRole || b.Labels[hierarchy.LabelConfig] != o.File:
+		case !ownsBox(o.Ownership, b):
 		case wanted[t] == "" && role == hierarchy.Kept:
 			remove(b, "generation of a box that is not in the config or disabled")
 		case wanted[t] == "":
@@ -75,12 +79,12 @@ func unwanted(im hierarchy.StoredImage, t Target, wanted map[Target]string) stri
 
 // cleanImages removes children before their parents: an engine keeps an image
 // that another is built on.
-func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, boxes []Step) []Step {
+func cleanImages(store hierarchy.Store, wanted map[Target]string, o hierarchy.Ownership, boxes []Step) []Step {
 	var steps []Step
 	children := map[string][]Target{} // by their parent's reference
 	for _, im := range store.Images {
 		ref := im.Labels[hierarchy.LabelImage]
-		if ref == "" || im.Labels[hierarchy.LabelConfig] != file {
+		if ref == "" || !o.FromConfig(im.Labels) {
 			continue
 		}
 		// A label is inherited by every image built on this one; the name tells
@@ -99,7 +103,9 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, file string, b
 			s.Reason = unwanted(im, t, wanted)
 		}
 		for _, b := range boxes {
-			s.Needs = append(s.Needs, b.Target)
+			if box, _ := store.Box(b.Name); box.ImageID == im.ID {
+				s.Needs = append(s.Needs, b.Target)
+			}
 		}
 		steps = append(steps, s)
 		parent := im.Labels[hierarchy.LabelParent]

@@ -13,7 +13,7 @@ import (
 
 // orphans are the steps of a clean, with what they need.
 func orphans(w *world, file string, boxless bool) string {
-	p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.CleanOptions{File: file, Boxless: boxless})
+	p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, plan.CleanOptions{Ownership: hierarchy.Ownership{UID: 1000, Config: file}, Boxless: boxless})
 	return strings.ReplaceAll(text(p), " docker", "")
 }
 
@@ -27,7 +27,8 @@ func TestClean(t *testing.T) {
 		return w
 	}
 	disable := func(w *world) { w.config = strings.ReplaceAll(w.config, "enabled: true", "enabled: false") }
-	const all = "remove box gobox\nremove image zig:1 <box gobox\nremove image godx:1 <box gobox\nremove image go:1 <box gobox <image godx:1\nremove image tools:1 <box gobox <image go:1 <image zig:1\n"
+	const all = "remove box gobox\nremove image zig:1\nremove image godx:1 <box gobox\nremove image go:1 <image godx:1\nremove image tools:1 <image go:1 <image zig:1\n"
+	without := strings.NewReplacer("remove box gobox\n", "", " <box gobox", "").Replace(all) // the box
 	for _, c := range []struct {
 		name    string
 		change  func(w *world)
@@ -38,7 +39,9 @@ func TestClean(t *testing.T) {
 		{"boxless", func(*world) {}, true, "remove image zig:1\nremove image go:1\nremove image tools:1 <image go:1 <image zig:1\n"},
 		{"all", disable, false, all},
 		{"a box left aside", func(w *world) {
-			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", Labels: w.store.Boxes[0].Labels})
+			b := w.store.Boxes[0]
+			b.Name = "gobox.ocisi-old"
+			w.store.Boxes = append(w.store.Boxes, b)
 		}, false, ""},
 		{"a box left aside, too", func(w *world) { disable(w); w.store.Boxes[0].Name = "gobox.ocisi-old" }, false, strings.ReplaceAll(all, "gobox", "gobox.ocisi-old")},
 		{"of another config", func(w *world) {
@@ -49,6 +52,18 @@ func TestClean(t *testing.T) {
 			}
 			w.store.Boxes[0].Labels[hierarchy.LabelConfig] = "/other.yaml"
 		}, false, ""},
+		{"a box of another user", func(w *world) {
+			disable(w)
+			w.store.Boxes[0].Labels[hierarchy.LabelUID] = "1001"
+		}, false, without},
+		{"a box that was restored from docker commit", func(w *world) {
+			disable(w)
+			w.store.Boxes[0].ImageID = "sha256:backup"
+		}, false, without},
+		{"a box of a config that was deleted", func(w *world) {
+			disable(w)
+			w.store.Boxes[0].Labels[hierarchy.LabelConfig] = "/deleted.yaml"
+		}, false, without},
 		{"of somebody else", func(w *world) {
 			disable(w)
 			w.store.Images = []hierarchy.StoredImage{{ID: "sha256:1", Refs: []string{"docker.io/library/mine:1"}, Labels: w.store.Images[1].Labels}}
@@ -71,11 +86,11 @@ func TestCleanOfStrangeLabels(t *testing.T) {
 	for i := range 4 {
 		store.Images = append(store.Images, hierarchy.StoredImage{
 			ID: fmt.Sprint(i), Refs: []string{fmt.Sprintf("localhost/im%d:1", i)}, Size: int64(10 * i),
-			Labels: map[string]string{hierarchy.LabelImage: fmt.Sprintf("im%d:1", i), hierarchy.LabelParent: fmt.Sprintf("im%d:1", (i+1)%4)},
+			Labels: map[string]string{hierarchy.LabelConfig: "/c", hierarchy.LabelImage: fmt.Sprintf("im%d:1", i), hierarchy.LabelParent: fmt.Sprintf("im%d:1", (i+1)%4)},
 		})
 	}
-	store.Boxes = []hierarchy.StoredBox{{Name: "b", Labels: map[string]string{hierarchy.LabelBox: "b"}}}
-	p := plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, plan.CleanOptions{})
+	store.Boxes = []hierarchy.StoredBox{{Name: "b", ImageID: "0", Labels: map[string]string{hierarchy.LabelConfig: "/c", hierarchy.LabelBox: "b", hierarchy.LabelImageID: "0"}}}
+	p := plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, plan.CleanOptions{Ownership: hierarchy.Ownership{Config: "/c"}})
 	var done []plan.Target
 	for _, s := range p.Steps {
 		for _, need := range s.Needs {

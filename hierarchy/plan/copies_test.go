@@ -140,7 +140,7 @@ func TestCopies(t *testing.T) {
 func TestCleanCopies(t *testing.T) {
 	w := twice(t)
 	stores := plan.Stores{hierarchy.Docker: w.store, hierarchy.Podman: w.podman}
-	o := plan.CleanOptions{File: "/c/ocisi.yaml"}
+	o := plan.CleanOptions{Ownership: hierarchy.Ownership{Config: "/c/ocisi.yaml"}}
 	if p := plan.Clean(w.graph(), stores, o); len(p.Steps) != 0 {
 		t.Errorf("got\n%s", reasons(p))
 	}

@@ -94,7 +94,7 @@ func TestCleanGenerations(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := replaced(t)
 			c.change(w)
-			c.o.File = "/c/ocisi.yaml"
+			c.o.Ownership.Config = "/c/ocisi.yaml"
 			p := plan.Clean(w.graph(), plan.Stores{hierarchy.Docker: w.store}, c.o)
 			if got := reasons(p); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)

@@ -60,7 +60,7 @@ type Step struct {
 	Pin    string   `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
 	Newer  bool     `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
 
-	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced: commands that run in there; it is left alone while there are any
+	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced or removed: processes attached to it; the step is skipped while there are any
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
 	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
 

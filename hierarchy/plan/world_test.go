@@ -242,8 +242,8 @@ func (w *world) box(s plan.Step) bool {
 		w.store.Boxes = slices.Delete(w.store.Boxes, i, i+1)
 	}
 	w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{
-		Name: s.Name, ImageID: im.ID, Content: im.Content,
-		Labels: map[string]string{hierarchy.LabelBox: s.Name, hierarchy.LabelSpec: s.Wanted.Box.Spec(), hierarchy.LabelConfig: "/c/ocisi.yaml"},
+		ID: sum("box", s.Name, im.ID), Name: s.Name, ImageID: im.ID, Content: im.Content,
+		Labels: map[string]string{hierarchy.LabelBox: s.Name, hierarchy.LabelSpec: s.Wanted.Box.Spec(), hierarchy.LabelConfig: "/c/ocisi.yaml", hierarchy.LabelImageID: im.ID},
 	})
 	return true
 }

@@ -215,23 +215,6 @@ func (s *session) supersede(m hierarchy.Manager, out box.Outcome) {
 	}
 }
 
-// Remove implements apply.Remover.
-func (s *session) Remove(ctx context.Context, t plan.Target) error {
-	e := s.engines[t.Manager]
-	if t.Kind != plan.Box {
-		return e.RemoveImage(ctx, t.Name)
-	}
-	b, _, err := e.Container(ctx, t.Name)
-	if err != nil {
-		return err
-	}
-	if err := s.boxes.Remove(ctx, e, t.Manager, t.Name); err != nil {
-		return err
-	}
-	s.supersede(t.Manager, box.Outcome{Before: b})
-	return nil
-}
-
 // removeSuperseded removes the images of boxes that were replaced, unless
 // something still uses them.
 func (s *session) removeSuperseded(ctx context.Context) {

@@ -87,7 +87,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
-	p := plan.Clean(g, stores, plan.CleanOptions{File: s.config, Boxless: o.boxless, Generations: true})
+	p := plan.Clean(g, stores, plan.CleanOptions{Ownership: o.env.ownership(s.config), Boxless: o.boxless, Generations: true})
 	if len(p.Steps) == 0 {
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err
@@ -99,24 +99,26 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err := o.env.showPlan(p, freed, s.config); err != nil || o.dryRun {
 		return err
 	}
-	if yes, err := o.env.confirmRemoval(cmd, p, o.yes); err != nil || !yes {
+	if yes, err := o.env.confirmRemoval(cmd, p, false, o.yes); err != nil || !yes {
 		return err
 	}
 	results := o.env.apply(ctx, s, p, 1, log, o.globals.verbose)
 	s.removeSuperseded(ctx)
 	for _, r := range results {
-		if r.State != apply.Done {
+		if r.State == apply.Failed || ctx.Err() != nil {
 			return errFailed
 		}
 	}
-	return nil
+	return o.env.postponed(results, func(string) string {
+		return "exit its shells and programs, then run: " + o.env.self(s.config) + " clean"
+	})
 }
 
-// confirmRemoval asks before boxes are removed.
-func (env Env) confirmRemoval(cmd *cobra.Command, p plan.Plan, yes bool) (bool, error) {
+// confirmRemoval asks before boxes are removed. Those in use count only with force.
+func (env Env) confirmRemoval(cmd *cobra.Command, p plan.Plan, force, yes bool) (bool, error) {
 	boxes := 0
 	for _, s := range p.Steps {
-		if s.Kind == plan.Box && s.Action == plan.Remove {
+		if s.Kind == plan.Box && s.Action == plan.Remove && (force || s.Sessions == 0) {
 			boxes++
 		}
 	}

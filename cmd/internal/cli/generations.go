@@ -12,7 +12,8 @@ import (
 
 // weigh sets the bytes of the removals among steps - of an image, what no other
 // image stores; of a box, what it has written, and its image where nothing else
-// holds that - and returns how many bytes all of them together set free.
+// holds that - and the sessions of boxes. It returns how many bytes all of the
+// removals together set free.
 func (s *session) weigh(ctx context.Context, stores plan.Stores, steps []plan.Step) (int64, error) {
 	var total int64
 	for m := range s.engines {
@@ -53,6 +54,9 @@ func (s *session) weighIn(ctx context.Context, store hierarchy.Store, removals [
 	for _, st := range removals {
 		if st.Kind != plan.Box {
 			continue
+		}
+		if st.Sessions, err = e.Sessions(ctx, st.Name); err != nil {
+			return 0, err
 		}
 		written, err := e.Written(ctx, st.Name)
 		if err != nil {
@@ -152,7 +156,7 @@ func (o *listOptions) showGenerations(rows []listedGeneration, config string) er
 func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]listedGeneration, error) {
 	var boxes []string
 	for _, b := range store.Boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && b.Labels[hierarchy.LabelConfig] == s.config && !slices.Contains(boxes, name) {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && s.ours(b.Labels) && !slices.Contains(boxes, name) {
 			boxes = append(boxes, name)
 		}
 	}

@@ -83,6 +83,9 @@ func hint(err error, self string) string {
 	if e, ok := errors.AsType[*engine.InUseError](err); ok && len(e.Containers) > 0 {
 		return fmt.Sprintf("remove what uses it first, if you do not need it: %s rm %s", e.Manager, e.Containers[0])
 	}
+	if is[*changedError](err) {
+		return "look at what there is now, then run it again: " + self + " clean --dry-run"
+	}
 	if e, ok := errors.AsType[*lockedError](err); ok {
 		if e.pid == 0 {
 			return "wait for it to end, or look at it: pgrep -a ocisi"

@@ -84,7 +84,7 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !orphans {
 		return p, 0, err
 	}
-	p.Orphans = plan.Clean(g, stores, plan.CleanOptions{File: s.config}).Steps
+	p.Orphans = plan.Clean(g, stores, plan.CleanOptions{Ownership: o.env.ownership(s.config)}).Steps
 	freed, err := s.weigh(ctx, stores, p.Orphans)
 	return p, freed, err
 }

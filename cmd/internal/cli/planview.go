@@ -71,7 +71,10 @@ func asides(s plan.Step) []string {
 	if s.Drift != nil {
 		out = append(out, drifted(*s.Drift))
 	}
-	if s.Sessions > 0 {
+	switch {
+	case s.Sessions > 0 && s.Action == plan.Remove:
+		out = append(out, "in use ("+count(s.Sessions, "session", "sessions")+"), so it is skipped")
+	case s.Sessions > 0:
 		out = append(out, "somebody is in there ("+count(s.Sessions, "command", "commands")+"), so it is left alone without --force")
 	}
 	switch {

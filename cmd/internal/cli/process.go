@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -160,7 +161,7 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if err := s.confirmForce(nil, p, r.yes); err != nil {
 		return err
 	}
-	if yes, err := r.env.confirmRemoval(nil, p, r.yes); err != nil || !yes {
+	if yes, err := r.env.confirmRemoval(nil, p, s.force, r.yes); err != nil || !yes {
 		return err
 	}
 	return r.apply(ctx, s, p, log)
@@ -186,7 +187,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !r.orphans {
 		return p, 0, err
 	}
-	orphans := plan.Clean(r.all, stores, plan.CleanOptions{File: s.config}).Steps
+	orphans := plan.Clean(r.all, stores, plan.CleanOptions{Ownership: r.env.ownership(s.config)}).Steps
 	freed, err := s.weigh(ctx, stores, orphans)
 	p.Steps = append(p.Steps, orphans...)
 	return p, freed, err
@@ -209,7 +210,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 	if err := r.outcome(results, log); err != nil {
 		return err
 	}
-	return errors.Join(r.report(ctx, s), r.env.postponed(results, r.env.self(s.config)+" "+r.verb))
+	return errors.Join(r.report(ctx, s), r.env.postponed(results, r.inUseHint(s.config)))
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
@@ -241,14 +242,30 @@ func (e *leftAloneError) Error() string {
 
 func (e *leftAloneError) Unwrap() error { return exitError(exitNotNow) }
 
-// postponed tells how to get on with the boxes that were left alone because
-// somebody is in them. The verb is as one types it.
-func (env Env) postponed(results []apply.Result, verb string) error {
+// inUseHint returns what to do about a box that is in use.
+func (r *processRun) inUseHint(config string) func(box string) string {
+	verb := r.env.self(config) + " " + r.verb
+	return func(box string) string {
+		if !slices.ContainsFunc(r.wanted.Boxes(), func(im hierarchy.Image) bool { return im.Box.Name == box }) {
+			return orForce(verb + " --prune-orphans --force")
+		}
+		return orForce(verb + " --force " + box)
+	}
+}
+
+// orForce is the hint for a box that is in use, where command ends what runs in it.
+func orForce(command string) string {
+	return "leave it and run ocisi again; or end what runs in there, such as the shells of closed terminals: " + command
+}
+
+// postponed reports the boxes that were skipped because they are in use, with a
+// hint for each.
+func (env Env) postponed(results []apply.Result, hint func(box string) string) error {
 	var boxes []string
 	for _, res := range results {
 		if is[*apply.PostponedError](res.Err) {
 			fmt.Fprintf(env.Stderr, "ocisi: %v, so it was left as it is\n", res.Err)
-			fmt.Fprintf(env.Stderr, "hint: leave it and run ocisi again; or end what runs in there, such as the shells of closed terminals: %s --force %s\n", verb, res.Step.Name)
+			fmt.Fprintf(env.Stderr, "hint: %s\n", hint(res.Step.Name))
 			boxes = append(boxes, res.Step.Name)
 		}
 	}

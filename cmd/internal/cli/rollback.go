@@ -100,5 +100,7 @@ func (o *rollbackOptions) apply(ctx context.Context, cmd *cobra.Command, s *sess
 			return errFailed
 		}
 	}
-	return o.env.postponed(results, o.env.self(s.config)+" rollback")
+	return o.env.postponed(results, func(box string) string {
+		return orForce(o.env.self(s.config) + " rollback --force " + box)
+	})
 }

@@ -175,6 +175,11 @@ func (s *session) options() plan.Options {
 	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile}
 }
 
+// ours reports whether labels name the session's config.
+func (s *session) ours(labels map[string]string) bool {
+	return s.env.ownership(s.config).FromConfig(labels)
+}
+
 // serial reports whether a manager builds one image at a time.
 func (s *session) serial(m hierarchy.Manager) bool { return s.engines[m].Serial() }
 
