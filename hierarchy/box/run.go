@@ -1,7 +1,6 @@
 package box
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,6 +12,9 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
+
+// logMax is how much of the output of one program is kept: the end, in bytes.
+const logMax = 1 << 20
 
 func (d *Distrobox) bin() string {
 	if d.Bin == "" {
@@ -55,7 +57,7 @@ func (d *Distrobox) environment(m hierarchy.Manager) []string {
 // of that. What it writes to standard output also goes to out, unless that is
 // nil.
 func (j *job) distrobox(ctx context.Context, timeout time.Duration, out io.Writer, args ...string) (string, error) {
-	log := &lines{tell: func(line string) { j.emit(hierarchy.Progress{Log: line}) }}
+	log := newLines(func(line string) { j.emit(hierarchy.Progress{Log: line}) })
 	c := process.Cmd{
 		Name:    j.d.bin(),
 		Args:    args,
@@ -69,8 +71,7 @@ func (j *job) distrobox(ctx context.Context, timeout time.Duration, out io.Write
 		c.Stdout = io.MultiWriter(log, out)
 	}
 	err := j.d.Runner.Run(ctx, c)
-	log.end()
-	return strings.Join(log.all, "\n"), err
+	return log.end(), err
 }
 
 // enter runs a command in a box as the user, and returns what it wrote to
@@ -98,7 +99,7 @@ func (j *job) enter(ctx context.Context, c hierarchy.StoredBox, timeout time.Dur
 	}
 	ctx, done := j.watched(ctx, c)
 	defer done()
-	var text strings.Builder
+	text := process.Tail{Max: logMax}
 	log, err = j.distrobox(ctx, timeout, &text, append(args, command...)...)
 	return strings.TrimSpace(strings.ReplaceAll(text.String(), "\r", "")), log, err
 }
@@ -129,50 +130,43 @@ func (t *turn) take(ctx context.Context) error {
 func (t *turn) pass() { <-t.slot }
 
 // lines cuts what a program writes, on both its outputs at once, into lines
-// without colours and carriage returns. Empty ones are dropped.
+// without colors, and keeps the last of them. Empty ones are dropped.
 type lines struct {
-	tell func(line string)
+	mu  sync.Mutex
+	cut *process.Lines
+	all process.Tail
+}
 
-	mu   sync.Mutex
-	part []byte
-	all  []string
+func newLines(tell func(line string)) *lines {
+	l := &lines{all: process.Tail{Max: logMax}}
+	l.cut = process.NewLines(func(line string) {
+		if line = cleanLine(line); line != "" {
+			_, _ = l.all.Write([]byte(line + "\n"))
+			tell(line)
+		}
+	})
+	return l
 }
 
 // Write implements io.Writer.
 func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.part = append(l.part, p...)
-	for {
-		line, rest, ok := bytes.Cut(l.part, []byte("\n"))
-		if !ok {
-			return len(p), nil
-		}
-		l.add(string(line))
-		l.part = rest
-	}
+	return l.cut.Write(p)
 }
 
-// end takes what is left for a line.
-func (l *lines) end() {
+// end ends a last line and returns all lines.
+func (l *lines) end() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.add(string(l.part))
-	l.part = nil
+	l.cut.Flush()
+	return strings.TrimSpace(l.all.String())
 }
 
 var colour = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-func (l *lines) add(line string) {
-	if line = cleanLine(line); line != "" {
-		l.all = append(l.all, line)
-		l.tell(line)
-	}
-}
-
 func cleanLine(line string) string {
-	line = strings.ReplaceAll(colour.ReplaceAllString(line, ""), "\r", "")
-	return strings.Join(strings.Fields(line), " ")
+	return strings.Join(strings.Fields(colour.ReplaceAllString(line, "")), " ")
 }
 
 // lastLine returns the last line that says something; distrobox likes to end

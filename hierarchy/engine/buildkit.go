@@ -13,6 +13,7 @@ import (
 	"github.com/tonistiigi/fsutil"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // buildKit returns the connection to the BuildKit inside the docker daemon:
@@ -98,7 +99,7 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 // writes on standard error, in the midst of what people read.
 func (e *Engine) quiet(ctx context.Context) context.Context {
 	log := logrus.New()
-	log.SetOutput(newLines(func(line string) { e.log.DebugContext(ctx, "buildkit", "says", line) }))
+	log.SetOutput(process.NewLines(func(line string) { e.log.DebugContext(ctx, "buildkit", "says", line) }))
 	return bklog.WithLogger(ctx, logrus.NewEntry(log))
 }
 

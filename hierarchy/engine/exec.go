@@ -16,6 +16,8 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/client"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // execPoll is how often an engine is asked whether a command has ended: it may
@@ -26,20 +28,35 @@ const execPoll = 10 * time.Millisecond
 type ExitError struct {
 	Command string
 	Status  int    // 127 also when the container has no such program, 126 of docker 20
-	Stderr  string // all of it
+	Stderr  string // the last MiB of it
 }
 
 func (e *ExitError) Error() string {
 	return strings.TrimSuffix(fmt.Sprintf("%s: exit status %d: %s", e.Command, e.Status, strings.TrimSpace(e.Stderr)), ": ")
 }
 
+// outputMax is how much a command in a container may print, in bytes.
+const outputMax = 64 << 20
+
+// outputBuffer keeps what a command prints, up to outputMax.
+type outputBuffer struct{ bytes.Buffer }
+
+// Write implements io.Writer.
+func (b *outputBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > outputMax {
+		return 0, fmt.Errorf("more than %d MiB of output", outputMax>>20)
+	}
+	return b.Buffer.Write(p)
+}
+
 // Exec runs a command as root in a container that runs, and returns what it
-// wrote to standard output. One that fails is an *ExitError. When Options.Timeout
+// wrote to standard output, which is an error beyond 64 MiB. One that fails is an *ExitError. When Options.Timeout
 // or ctx end first, the command runs on.
 func (e *Engine) Exec(ctx context.Context, name string, argv ...string) (string, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
-	var out, complaints bytes.Buffer
+	var out outputBuffer
+	complaints := process.Tail{Max: logMax}
 	status, err := e.exec(ctx, name, argv, &out, &complaints)
 	if err != nil {
 		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // StopContainer ends a container's processes: asks them to, and kills what is
@@ -79,7 +79,7 @@ func hasEnded(err error) bool {
 }
 
 // Logs returns the last lines that a container itself has printed, on both its
-// outputs, without the final newline. The box's own set-up is a shell's trace for
+// outputs, without the final newline, and at most the last MiB of them. The box's own set-up is a shell's trace for
 // the most part.
 func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, error) {
 	ctx, cancel := e.ask(ctx)
@@ -89,7 +89,7 @@ func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, erro
 		return "", fmt.Errorf("reading the log of container %s: %w", name, inWords(ctx, err))
 	}
 	defer func() { _ = r.Close() }()
-	var out bytes.Buffer
+	out := process.Tail{Max: logMax}
 	if _, err := stdcopy.StdCopy(&out, &out, r); err != nil {
 		return "", fmt.Errorf("reading the log of container %s: %w", name, inWords(ctx, err))
 	}

@@ -9,42 +9,6 @@ import (
 // bytes.
 const logMax = 1 << 20
 
-// lines is a writer that hands on whole lines. Of a line that was redrawn by
-// carriage returns, it hands on what a terminal would show in the end. One
-// lines is for one stream.
-type lines struct {
-	line func(string)
-	buf  []byte
-}
-
-func newLines(line func(string)) *lines { return &lines{line: line} }
-
-// Write implements io.Writer.
-func (l *lines) Write(p []byte) (int, error) {
-	l.buf = append(l.buf, p...)
-	for {
-		i := bytes.IndexByte(l.buf, '\n')
-		if i < 0 {
-			return len(p), nil
-		}
-		l.line(shown(l.buf[:i]))
-		l.buf = l.buf[i+1:]
-	}
-}
-
-// flush hands on a last line that has no end.
-func (l *lines) flush() {
-	if len(l.buf) > 0 {
-		l.line(shown(l.buf))
-		l.buf = nil
-	}
-}
-
-func shown(line []byte) string {
-	line = bytes.TrimRight(line, "\r")
-	return string(line[bytes.LastIndexByte(line, '\r')+1:])
-}
-
 // stepLog keeps the output of one step, at most logMax bytes of it.
 type stepLog struct {
 	text []byte

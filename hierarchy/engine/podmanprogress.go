@@ -23,7 +23,7 @@ const cachedWithin = 200 * time.Millisecond
 // podmanProgress turns the output of podman build into steps and lines. All
 // that happens between two steps is output of the first.
 type podmanProgress struct {
-	stdout, stderr *lines
+	stdout, stderr *process.Lines
 
 	mu    sync.Mutex
 	emit  func(hierarchy.Progress)
@@ -36,7 +36,7 @@ type podmanProgress struct {
 
 func newPodmanProgress(emit func(hierarchy.Progress)) *podmanProgress {
 	p := &podmanProgress{emit: emit}
-	p.stdout, p.stderr = newLines(p.outLine), newLines(p.errLine)
+	p.stdout, p.stderr = process.NewLines(p.outLine), process.NewLines(p.errLine)
 	return p
 }
 
@@ -112,8 +112,8 @@ func (p *podmanProgress) overdue() {
 
 // end tells the rest; nothing is emitted afterwards.
 func (p *podmanProgress) end() {
-	p.stdout.flush()
-	p.stderr.flush()
+	p.stdout.Flush()
+	p.stderr.Flush()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tellLast()

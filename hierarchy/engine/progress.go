@@ -9,6 +9,7 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // numbered matches the name of a vertex that is an instruction: "[2/5] RUN …",
@@ -32,12 +33,12 @@ type vertex struct {
 	inner bool // BuildKit's own business, such as reading the Containerfile
 	log   stepLog
 
-	out, errs *lines // one each: what was cut off a line in one stream may continue after lines of the other
+	out, errs *process.Lines // one each: what was cut off a line in one stream may continue after lines of the other
 }
 
 const stderrStream = 2 // as BuildKit numbers them
 
-func (v *vertex) stream(n int) *lines {
+func (v *vertex) stream(n int) *process.Lines {
 	if n == stderrStream {
 		return v.errs
 	}
@@ -45,8 +46,8 @@ func (v *vertex) stream(n int) *lines {
 }
 
 func (v *vertex) flush() {
-	v.out.flush()
-	v.errs.flush()
+	v.out.Flush()
+	v.errs.Flush()
 }
 
 func newSolveProgress(emit func(hierarchy.Progress)) *solveProgress {
@@ -92,7 +93,7 @@ func (p *solveProgress) vertex(d digest.Digest) *vertex {
 				p.emit(hierarchy.Progress{Step: v.step.Step, Steps: v.step.Steps, Log: line})
 			}
 		}
-		v.out, v.errs = newLines(tell), newLines(tell)
+		v.out, v.errs = process.NewLines(tell), process.NewLines(tell)
 		p.vertices[d] = v
 	}
 	return v

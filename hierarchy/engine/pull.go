@@ -185,9 +185,9 @@ func (e *Engine) pullByProgram(ctx context.Context, ref string, emit func(hierar
 			emit(hierarchy.Progress{Log: line})
 		}
 	}
-	out, errs := newLines(tell), newLines(tell)
+	out, errs := process.NewLines(tell), process.NewLines(tell)
 	err := e.opts.Runner.Run(ctx, process.Cmd{Name: "podman", Args: []string{"pull", ref}, Env: []string{"LC_ALL=C"}, Stdout: out, Stderr: errs})
-	out.flush()
-	errs.flush()
+	out.Flush()
+	errs.Flush()
 	return err
 }

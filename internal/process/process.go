@@ -114,7 +114,7 @@ func (System) Run(ctx context.Context, c Cmd) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, c.Timeout, &TimeoutError{Name: c.Name, After: c.Timeout})
 		defer cancel()
 	}
-	var last tail
+	last := Tail{Max: tailSize}
 	cmd := exec.CommandContext(ctx, c.Name, c.Args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout = c.Dir, c.Stdin, c.Stdout
 	cmd.Env = append(os.Environ(), c.Env...)
@@ -142,7 +142,7 @@ func (System) Run(ctx context.Context, c Cmd) error {
 		}
 		return context.Cause(ctx)
 	}
-	return failure(cmd, c, err, last.String())
+	return failure(cmd, c, err, strings.TrimSpace(last.String()))
 }
 
 // handOver runs a program that has the terminal.
@@ -195,20 +195,8 @@ func (l Logged) Run(ctx context.Context, c Cmd) error {
 	return err
 }
 
-// tail keeps the last bytes written to it.
-type tail struct{ buf []byte }
-
+// tailSize is how much of what a program writes to standard error is kept.
 const tailSize = 4096
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - tailSize; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string { return strings.TrimSpace(string(t.buf)) }
 
 // LookPath returns where a program is, as the shell would find it. A program
 // that cannot be found is a *NotFoundError.
