@@ -25,7 +25,7 @@ func (l *links) apps(ctx context.Context, c hierarchy.StoredBox) ([]launcher.Fil
 	if len(l.box.ExportedApps) == 0 {
 		return nil, nil
 	}
-	r := reader{store: l.j.store, box: c.Name}
+	r := reader{store: l.j.store, id: c.ID}
 	desktops, err := r.desktops(ctx, l.box.ExportedApps)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the applications of box %s: %w", c.Name, err)
@@ -74,7 +74,7 @@ func (l *links) app(ctx context.Context, r reader, what, file string, desktop []
 // Its mounts double with each file: the tenth fails, until the box stops.
 type reader struct {
 	store Engine
-	box   string
+	id    string // of the box
 }
 
 // desktopFolders are where applications are.
@@ -94,7 +94,7 @@ func (r reader) desktops(ctx context.Context, wanted []string) (map[string][]byt
 		argv := slices.Concat([]string{"find", "-L"}, where, []string{
 			"-name", "*.desktop", "-type", "f", "-exec", "head", "-v", "-c", strconv.Itoa(maxFile), "--", "{}", "+",
 		})
-		out, _ := r.store.Exec(ctx, r.box, argv...) // it fails for links that lead nowhere
+		out, _ := r.store.Exec(ctx, r.id, argv...) // it fails for links that lead nowhere
 		found = headed(out)
 	}
 	for _, file := range wanted {
@@ -132,7 +132,7 @@ func headed(out string) map[string][]byte {
 // there returns those of some paths that are in the box.
 func (r reader) there(ctx context.Context, paths ...string) ([]string, error) {
 	// It fails when one is missing; that it lists / shows that it ran.
-	out, err := r.store.Exec(ctx, r.box, append([]string{"ls", "-dL", "--", "/"}, paths...)...)
+	out, err := r.store.Exec(ctx, r.id, append([]string{"ls", "-dL", "--", "/"}, paths...)...)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if !slices.Contains(lines, "/") {
 		return nil, cmp.Or(err, errors.New("the box does not say what is in it"))
@@ -148,7 +148,7 @@ func (r reader) there(ctx context.Context, paths ...string) ([]string, error) {
 
 // file returns the content of a file of the box, or its first bytes.
 func (r reader) file(ctx context.Context, name string) ([]byte, error) {
-	out, err := r.store.Exec(ctx, r.box, "head", "-c", strconv.Itoa(maxFile), "--", name)
+	out, err := r.store.Exec(ctx, r.id, "head", "-c", strconv.Itoa(maxFile), "--", name)
 	return []byte(out), err
 }
 
@@ -159,6 +159,6 @@ func (r reader) icons(ctx context.Context, name string) []string {
 	}
 	pattern := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name) + ".*"
 	// It fails where one of the folders is missing, having listed the other.
-	out, _ := r.store.Exec(ctx, r.box, "find", "/usr/share/icons", "/usr/share/pixmaps", "-name", pattern)
+	out, _ := r.store.Exec(ctx, r.id, "find", "/usr/share/icons", "/usr/share/pixmaps", "-name", pattern)
 	return strings.Split(strings.TrimSpace(out), "\n")
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -57,7 +58,7 @@ func (d *Distrobox) createArgs(s Spec) ([]string, error) {
 			w.add("--additional-flags", "additional_flags", w.expand("additional_flags", one))
 		}
 	}
-	w.labels(s)
+	w.labels(s, d.UID)
 	return w.args, w.err
 }
 
@@ -125,7 +126,7 @@ func (w *words) expand(key, value string) string {
 
 // labels adds the labels of a box. A container has its image's labels too, so
 // only LabelBox tells a box of ours from any other container.
-func (w *words) labels(s Spec) {
+func (w *words) labels(s Spec, uid int) {
 	all := maps.Clone(s.Labels)
 	if all == nil {
 		all = map[string]string{}
@@ -134,6 +135,10 @@ func (w *words) labels(s Spec) {
 	all[hierarchy.LabelSpec] = s.Box.Spec()
 	all[hierarchy.LabelImageID] = s.ImageID
 	all[hierarchy.LabelExports] = exportsOf(s.Box)
+	all[hierarchy.LabelUID] = strconv.Itoa(uid)
+	if s.nonce != "" {
+		all[hierarchy.LabelNonce] = s.nonce
+	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		w.add("--additional-flags", "labels", "--label="+key+"="+hierarchy.LabelValue(all[key]))
 	}

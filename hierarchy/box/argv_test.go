@@ -21,6 +21,7 @@ func labelArgs(b hierarchy.Box) []string {
 		"--additional-flags", "--label=ocisi.exports=%7B%7D",
 		"--additional-flags", "--label=ocisi.image-id=sha256:new",
 		"--additional-flags", "--label=ocisi.spec=" + b.Spec(),
+		"--additional-flags", "--label=ocisi.uid=1001",
 	}
 }
 
@@ -63,7 +64,7 @@ func TestCreateArgs(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			test.box.Name = "tool"
-			got, err := (&Distrobox{Home: "/var/home/dev"}).createArgs(spec(func(s *Spec) { s.Box = test.box }))
+			got, err := (&Distrobox{Home: "/var/home/dev", UID: 1001}).createArgs(spec(func(s *Spec) { s.Box = test.box }))
 			want := slices.Concat(
 				[]string{"create", "--yes", "--name", "tool", "--image", "localhost/tool-dx:latest"},
 				test.want, labelArgs(test.box))

@@ -46,11 +46,17 @@ type Distrobox struct {
 	Bin    string        // the program; "" is distrobox, from PATH
 	Sudo   string        // the program that root's boxes are asked for with; "" is sudo
 
+	// Nonce returns random text for the label by which a run recognizes the box
+	// that it has created. Nil returns 256 random bits in hexadecimal.
+	Nonce func() string
+
 	entering turn
 }
 
-// An Engine is what a box needs of a container engine. Names of containers
-// are exact, those of images full (hierarchy.Manager.StoreRef).
+// An Engine is what a box needs of a container engine. Container finds a container
+// by its exact name; all other methods take a container's ID, since another
+// container may have got its name. Names of images are full
+// (hierarchy.Manager.StoreRef).
 type Engine interface {
 	// Inspect returns the image of a name, or false when the store has none.
 	Inspect(ctx context.Context, full string) (hierarchy.StoredImage, bool, error)
@@ -62,22 +68,22 @@ type Engine interface {
 	// Container returns the container of a name, or false when there is none.
 	Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error)
 	// RenameContainer gives a container, running or not, another name.
-	RenameContainer(ctx context.Context, old, name string) error
+	RenameContainer(ctx context.Context, id, name string) error
 	// StopContainer asks a container's processes to end, and kills what is left
 	// after grace. One that does not run is fine.
-	StopContainer(ctx context.Context, name string, grace time.Duration) error
+	StopContainer(ctx context.Context, id string, grace time.Duration) error
 	// RemoveContainer stops a container at once and removes it together with
 	// its anonymous volumes.
-	RemoveContainer(ctx context.Context, name string) error
+	RemoveContainer(ctx context.Context, id string) error
 	// Sessions returns how many commands somebody runs in a container.
-	Sessions(ctx context.Context, name string) (int, error)
+	Sessions(ctx context.Context, id string) (int, error)
 	// Logs returns the last lines that a container itself has printed.
-	Logs(ctx context.Context, name string, lines int) (string, error)
+	Logs(ctx context.Context, id string, lines int) (string, error)
 	// Exec runs a command as root in a container that runs, and returns what it
 	// wrote to standard output, even when it fails.
-	Exec(ctx context.Context, name string, argv ...string) (string, error)
+	Exec(ctx context.Context, id string, argv ...string) (string, error)
 	// Exists reports whether a path is there in a container, which does not run.
-	Exists(ctx context.Context, name, path string) (bool, error)
+	Exists(ctx context.Context, id, path string) (bool, error)
 }
 
 // Spec is a box to make.
@@ -89,6 +95,12 @@ type Spec struct {
 	Labels  map[string]string // more of them than those that every box has
 	Keep    int               // how many former boxes stay for a rollback
 	Force   bool              // replace a box that somebody uses, too
+
+	// ID is of the container that had the box's name when the run was planned. Another
+	// one that has the name now is a *ChangedError. "" accepts any.
+	ID string
+
+	nonce string // of this run; the label of the box that it creates
 }
 
 // Outcome is what became of a box.
@@ -136,6 +148,9 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 		return Outcome{}, fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
 	}
 	j.out = Outcome{Before: old, After: old}
+	if err := s.isPlanned(old); err != nil {
+		return j.out, err
+	}
 	upToDate, err := j.upToDate(ctx, old)
 	switch {
 	case err != nil:
@@ -226,6 +241,14 @@ func isBox(c hierarchy.StoredBox) bool {
 func isCurrent(c hierarchy.StoredBox) bool {
 	_, role, _ := c.Role()
 	return role == hierarchy.Current
+}
+
+// isPlanned returns a *ChangedError if a container is another one than planned.
+func (s Spec) isPlanned(c hierarchy.StoredBox) error {
+	if s.ID == "" || c.ID == "" || c.ID == s.ID {
+		return nil
+	}
+	return &ChangedError{Name: s.Box.Name, Planned: s.ID, ID: c.ID}
 }
 
 // rootful reports whether the box lives in root's store. Docker has one store

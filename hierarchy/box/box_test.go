@@ -3,6 +3,7 @@ package box
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -240,7 +241,7 @@ func TestReplaceGoesBack(t *testing.T) {
 				old(w)
 				w.before = func(c process.Cmd) (bool, error) {
 					for i := range c.Args {
-						c.Args[i] = strings.TrimPrefix(c.Args[i], "--label=ocisi")
+						c.Args[i] = strings.TrimPrefix(c.Args[i], "--label=ocisi.spec")
 					}
 					return false, nil
 				}
@@ -340,6 +341,7 @@ func TestLateBoxMakesRoomForTheOldOne(t *testing.T) {
 		if what == "rename tool.ocisi-old tool" && w.made == 1 {
 			w.has("tool", map[string]string{
 				hierarchy.LabelBox: "tool", hierarchy.LabelSpec: spec().Box.Spec(), hierarchy.LabelImageID: "sha256:new",
+				hierarchy.LabelNonce: fmt.Sprint("nonce", w.runs),
 			})
 		}
 		return do()

@@ -30,16 +30,15 @@ func (j *job) bring(ctx context.Context, c *change) error {
 		err = fmt.Errorf("looking for the new box: %w", err)
 	case !found || made.ID == c.old.ID:
 		err = errors.New("distrobox reports success, but there is no box")
+	case !j.isNew(made):
+		err = &TakenError{Manager: j.spec.Manager, Root: j.spec.rootful(), Name: name, ID: made.ID}
 	case made.ImageID != j.spec.ImageID:
 		err = fmt.Errorf("made from image %s instead of %s", made.ImageID, j.spec.ImageID)
 	case made.Labels[hierarchy.LabelSpec] != j.spec.Box.Spec():
 		err = errors.New("made without ocisi's labels")
 	}
-	if found {
-		c.made = made.ID
-	}
 	if err == nil {
-		err = j.hasShell(ctx, name)
+		err = j.hasShell(ctx, made)
 	}
 	if err != nil {
 		return &StepError{Box: name, Step: "check", Log: log, Err: err}
@@ -49,26 +48,26 @@ func (j *job) bring(ctx context.Context, c *change) error {
 		return err
 	}
 	j.out.After.Running = true
-	j.lookForLocale(ctx, name)
+	j.lookForLocale(ctx, made)
 	return nil
 }
 
 // hasShell refuses a box that would not survive its first start: one whose image
 // says that it is complete, and lacks the user's shell.
-func (j *job) hasShell(ctx context.Context, name string) error {
+func (j *job) hasShell(ctx context.Context, c hierarchy.StoredBox) error {
 	shell := path.Base(j.d.Shell)
 	if j.d.Shell == "" || len(j.spec.Box.AdditionalPackages) > 0 { // which make distrobox install it, too
 		return nil
 	}
 	for _, file := range []string{"/usr/bin/" + shell, "/bin/" + shell, "/usr/local/bin/" + shell, j.d.Shell} {
-		if found, err := j.store.Exists(ctx, name, file); found || err != nil {
+		if found, err := j.store.Exists(ctx, c.ID, file); found || err != nil {
 			return err
 		}
 	}
-	if complete, err := j.store.Exists(ctx, name, "/.containersetupdone"); !complete || err != nil {
+	if complete, err := j.store.Exists(ctx, c.ID, "/.containersetupdone"); !complete || err != nil {
 		return err
 	}
-	return &CheckError{Box: name, What: "shell", Want: shell}
+	return &CheckError{Box: c.Name, What: "shell", Want: shell}
 }
 
 var userLine = regexp.MustCompile(`(?m)^uid=(\d+)(?:\(([^)]*)\))?`) // of id, POSIX
@@ -78,7 +77,7 @@ var userLine = regexp.MustCompile(`(?m)^uid=(\d+)(?:\(([^)]*)\))?`) // of id, PO
 func (j *job) start(ctx context.Context, c hierarchy.StoredBox, check []string) (err error) {
 	defer func() {
 		if se, ok := errors.AsType[*StepError](err); ok {
-			se.Container = j.lastWords(ctx, c.Name)
+			se.Container = j.lastWords(ctx, c)
 		}
 	}()
 	fail := func(step, log string, err error) error {
@@ -153,12 +152,12 @@ func (j *job) homeOf(c hierarchy.StoredBox) (string, bool) {
 
 // lookForLocale tells of a box that does not have the host's language: programs
 // complain and speak English, no more.
-func (j *job) lookForLocale(ctx context.Context, name string) {
+func (j *job) lookForLocale(ctx context.Context, c hierarchy.StoredBox) {
 	wanted := normalLocale(j.d.Lang)
 	if wanted == "" || wanted == "c" || wanted == "posix" || wanted == "c.utf8" {
 		return
 	}
-	out, err := j.store.Exec(ctx, name, "locale", "-a")
+	out, err := j.store.Exec(ctx, c.ID, "locale", "-a")
 	if err != nil || strings.TrimSpace(out) == "" { // no glibc, most likely
 		return
 	}
@@ -167,7 +166,7 @@ func (j *job) lookForLocale(ctx context.Context, name string) {
 			return
 		}
 	}
-	j.say("box %s lacks the locale %s; programs in it will speak English", name, j.d.Lang)
+	j.say("box %s lacks the locale %s; programs in it will speak English", c.Name, j.d.Lang)
 }
 
 // normalLocale makes one of the ways to write a locale: glibc lists de_DE.UTF-8
@@ -186,10 +185,10 @@ func normalLocale(name string) string {
 }
 
 // lastWords returns what the container itself printed last.
-func (j *job) lastWords(ctx context.Context, name string) string {
+func (j *job) lastWords(ctx context.Context, c hierarchy.StoredBox) string {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shortTimeout)
 	defer cancel()
-	text, _ := j.store.Logs(ctx, name, traceLines) // it is a comment on another error
+	text, _ := j.store.Logs(ctx, c.ID, traceLines) // it is a comment on another error
 	all := withoutTrace(text)
 	return strings.Join(all[max(len(all)-logLines, 0):], "\n")
 }

@@ -14,7 +14,6 @@ type change struct {
 	aside string              // where it waits
 	back  hierarchy.StoredBox // the generation that is brought back; without an ID: a new box is made
 	n     int                 // its number
-	made  string              // the ID of the new box, once it is known
 	links launchers
 	undo  func() error // of the launchers
 }
@@ -31,7 +30,7 @@ func (j *job) create(ctx context.Context) error {
 
 // replace makes a box while the old one waits aside.
 func (j *job) replace(ctx context.Context, old hierarchy.StoredBox) error {
-	if err := j.free(ctx, old.Name); err != nil {
+	if err := j.free(ctx, old); err != nil {
 		return err
 	}
 	c := &change{old: old, aside: old.Name + hierarchy.Aside, links: j.links}
@@ -42,16 +41,16 @@ func (j *job) replace(ctx context.Context, old hierarchy.StoredBox) error {
 }
 
 // free makes sure that nobody works in a box.
-func (j *job) free(ctx context.Context, name string) error {
+func (j *job) free(ctx context.Context, c hierarchy.StoredBox) error {
 	if j.spec.Force {
 		return nil
 	}
-	n, err := j.store.Sessions(ctx, name)
+	n, err := j.store.Sessions(ctx, c.ID)
 	if err != nil {
-		return fmt.Errorf("looking who uses box %s: %w", name, err)
+		return fmt.Errorf("looking who uses box %s: %w", c.Name, err)
 	}
 	if n > 0 {
-		return &InUseError{Box: name, Sessions: n}
+		return &InUseError{Box: c.Name, Sessions: n}
 	}
 	return nil
 }
@@ -69,7 +68,11 @@ func (j *job) exchange(ctx context.Context, c *change, bring func(context.Contex
 			err = errors.Join(err, fmt.Errorf("putting the launchers of box %s back: %w", j.spec.Box.Name, undoErr))
 		}
 	}
-	return errors.Join(err, insist(ctx, func(ctx context.Context) error { return j.putBack(ctx, c) }))
+	backErr := insist(ctx, func(ctx context.Context) error { return j.putBack(ctx, c) })
+	if is[*TakenError](err) && is[*TakenError](backErr) { // the latter also has the name of the old box
+		return backErr
+	}
+	return errors.Join(err, backErr)
 }
 
 func (j *job) tryExchange(ctx context.Context, c *change, bring func(context.Context, *change) error) error {
@@ -141,7 +144,7 @@ func (j *job) settle(ctx context.Context, c *change) error {
 	defer cancel()
 	var errs []error
 	if c.old.ID != "" {
-		errs = append(errs, j.retire(ctx, c.aside))
+		errs = append(errs, j.retire(ctx, at(c.old, c.aside)))
 	}
 	if c.links != nil {
 		if err := c.links.prune(); err != nil {
@@ -152,20 +155,20 @@ func (j *job) settle(ctx context.Context, c *change) error {
 }
 
 // retire stops a generation, unless somebody went on to work in it.
-func (j *job) retire(ctx context.Context, name string) error {
-	err := j.free(ctx, name)
+func (j *job) retire(ctx context.Context, c hierarchy.StoredBox) error {
+	err := j.free(ctx, c)
 	if _, inUse := errors.AsType[*InUseError](err); inUse {
-		j.say("box %s goes on for those who use it, as %s", j.spec.Box.Name, name)
+		j.say("box %s goes on for those who use it, as %s", j.spec.Box.Name, c.Name)
 		return nil
 	}
 	if err == nil {
-		err = j.store.StopContainer(ctx, name, stopGrace)
+		err = j.stop(ctx, c)
 	}
 	if err != nil {
-		return fmt.Errorf("stopping the old box %s: %w", name, err)
+		return fmt.Errorf("stopping the old box %s: %w", c.Name, err)
 	}
 	if j.spec.Keep > 0 {
-		j.say("box %s kept as %s for a rollback", j.spec.Box.Name, name)
+		j.say("box %s kept as %s for a rollback", j.spec.Box.Name, c.Name)
 	}
 	return nil
 }
@@ -182,13 +185,13 @@ func (j *job) surplus(ctx context.Context) error {
 	all := hierarchy.Generations(boxes, j.spec.Box.Name)
 	var errs []error
 	for i := len(all) - 1; i >= max(j.spec.Keep, 0); i-- {
-		n, err := j.store.Sessions(ctx, all[i].Name)
+		n, err := j.store.Sessions(ctx, all[i].ID)
 		if n > 0 {
 			continue
 		}
 		j.say("removing the old box %s", all[i].Name)
 		if err == nil {
-			err = j.store.RemoveContainer(ctx, all[i].Name)
+			err = j.remove(ctx, all[i])
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("removing the old box %s: %w", all[i].Name, err))
@@ -197,23 +200,4 @@ func (j *job) surplus(ctx context.Context) error {
 		j.out.Removed = append(j.out.Removed, all[i])
 	}
 	return errors.Join(errs...)
-}
-
-// rename gives a container another name. An engine that was asked and did not
-// answer may have done it.
-func (j *job) rename(ctx context.Context, c hierarchy.StoredBox, name string) error {
-	err := j.store.RenameContainer(ctx, c.Name, name)
-	if err == nil {
-		return nil
-	}
-	if now, found, lookErr := j.store.Container(ctx, name); lookErr == nil && found && now.ID == c.ID {
-		return nil
-	}
-	return err
-}
-
-// at is a box under another name.
-func at(c hierarchy.StoredBox, name string) hierarchy.StoredBox {
-	c.Name = name
-	return c
 }

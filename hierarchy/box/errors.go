@@ -44,6 +44,42 @@ func (e *ExistsError) Error() string {
 	return "box " + e.Name + " exists"
 }
 
+// ChangedError says that a name belongs to another container than planned, so that
+// nothing was done to it.
+type ChangedError struct {
+	Name    string
+	Planned string // the ID of the container that the name belonged to
+	ID      string // of the one that has the name now; "" if there is none
+}
+
+func (e *ChangedError) Error() string {
+	if e.ID == "" {
+		return fmt.Sprintf("container %s (%s) is gone or was renamed", e.Name, shortID(e.Planned))
+	}
+	return fmt.Sprintf("container %s was replaced: planned %s, found %s", e.Name, shortID(e.Planned), shortID(e.ID))
+}
+
+// shortID returns an ID as engines print it in lists.
+func shortID(id string) string { return id[:min(len(id), 12)] }
+
+// TakenError says that another program created a container under the name of a box
+// while this run was creating the box. The container is not changed.
+type TakenError struct {
+	Manager hierarchy.Manager
+	Root    bool // the store is root's podman's
+	Name    string
+	ID      string // of the container that has the name
+	Old     string // the name that the previous box has now; "" if there was none
+}
+
+func (e *TakenError) Error() string {
+	msg := "another program created container " + e.Name + " (" + shortID(e.ID) + ") at the same time"
+	if e.Old != "" {
+		msg += "; the previous box is kept as " + e.Old
+	}
+	return msg
+}
+
 // InUseError says that somebody works in a box, which would end with it.
 type InUseError struct {
 	Box      string

@@ -33,7 +33,8 @@ type world struct {
 	version  string
 	user     string // as id prints it
 	home     string
-	made     int
+	made     int // IDs of boxes
+	runs     int // nonces
 
 	// before is asked before each program runs; an error stands for the
 	// program's failure, after what it would have done if done is true.
@@ -57,7 +58,10 @@ func newWorld(t *testing.T) *world {
 
 // maker returns a Distrobox that makes boxes in the world.
 func (w *world) maker() *Distrobox {
-	return &Distrobox{Runner: w, Home: "/var/home/dev", User: "dev", UID: 1001}
+	return &Distrobox{Runner: w, Home: "/var/home/dev", User: "dev", UID: 1001, Nonce: func() string {
+		w.runs++
+		return fmt.Sprint("nonce", w.runs)
+	}}
 }
 
 // has puts a box there that was made from an older image.
@@ -134,7 +138,19 @@ func (w *world) Container(ctx context.Context, name string) (b hierarchy.StoredB
 	return b, ok && err == nil, err
 }
 
-func (w *world) RenameContainer(ctx context.Context, old, name string) error {
+// nameOf returns the name of the container of an ID. A name is not accepted: what
+// changes a container or looks into it must not find another one.
+func (w *world) nameOf(id string) string {
+	for name, b := range w.boxes {
+		if b.ID == id {
+			return name
+		}
+	}
+	return "no container " + id
+}
+
+func (w *world) RenameContainer(ctx context.Context, id, name string) error {
+	old := w.nameOf(id)
 	return w.do(ctx, "rename "+old+" "+name, func() error {
 		b, ok := w.boxes[old]
 		if _, taken := w.boxes[name]; !ok || taken {
@@ -148,7 +164,8 @@ func (w *world) RenameContainer(ctx context.Context, old, name string) error {
 	})
 }
 
-func (w *world) StopContainer(ctx context.Context, name string, _ time.Duration) error {
+func (w *world) StopContainer(ctx context.Context, id string, _ time.Duration) error {
+	name := w.nameOf(id)
 	return w.do(ctx, "stop "+name, func() error {
 		b, ok := w.boxes[name]
 		if !ok {
@@ -161,18 +178,8 @@ func (w *world) StopContainer(ctx context.Context, name string, _ time.Duration)
 	})
 }
 
-// nameOf returns the name of a container that is given by its name or its ID.
-func (w *world) nameOf(container string) string {
-	for name, b := range w.boxes {
-		if b.ID == container {
-			return name
-		}
-	}
-	return container
-}
-
-func (w *world) RemoveContainer(ctx context.Context, container string) error {
-	name := w.nameOf(container)
+func (w *world) RemoveContainer(ctx context.Context, id string) error {
+	name := w.nameOf(id)
 	return w.do(ctx, "remove "+name, func() error {
 		if _, ok := w.boxes[name]; !ok {
 			return fmt.Errorf("cannot remove %s", name)
@@ -183,15 +190,16 @@ func (w *world) RemoveContainer(ctx context.Context, container string) error {
 	})
 }
 
-func (w *world) Sessions(ctx context.Context, name string) (n int, err error) {
-	err = w.do(ctx, "sessions "+name, func() error {
-		n = w.sessions[w.boxes[name].ID]
+func (w *world) Sessions(ctx context.Context, id string) (n int, err error) {
+	err = w.do(ctx, "sessions "+w.nameOf(id), func() error {
+		n = w.sessions[id]
 		return nil
 	})
 	return n, err
 }
 
-func (w *world) Logs(ctx context.Context, name string, lines int) (text string, err error) {
+func (w *world) Logs(ctx context.Context, id string, lines int) (text string, err error) {
+	name := w.nameOf(id)
 	err = w.do(ctx, "logs "+name, func() error {
 		if _, ok := w.boxes[name]; ok {
 			text = fmt.Sprintf("one of %d\n%s+ [ 0 -ne 0 ]\n+ false\n+ [ 1 -ne 0 ]\n+ printf x\n\x1b[31mError:  of %s\x1b[0m\r\n\n", lines, strings.Repeat("set-up\n", 18), name)
@@ -201,7 +209,8 @@ func (w *world) Logs(ctx context.Context, name string, lines int) (text string, 
 	return text, err
 }
 
-func (w *world) Exec(ctx context.Context, name string, argv ...string) (text string, err error) {
+func (w *world) Exec(ctx context.Context, id string, argv ...string) (text string, err error) {
+	name := w.nameOf(id)
 	err = w.do(ctx, "exec "+name+" "+argv[0], func() (err error) {
 		if b := w.boxes[name]; !b.Running {
 			return fmt.Errorf("container %s does not run", name)
@@ -284,8 +293,8 @@ func (w *world) follow(file string) (string, bool) {
 	return "", false
 }
 
-func (w *world) Exists(ctx context.Context, name, file string) (ok bool, err error) {
-	err = w.do(ctx, "exists "+name+" "+file, func() error {
+func (w *world) Exists(ctx context.Context, id, file string) (ok bool, err error) {
+	err = w.do(ctx, "exists "+w.nameOf(id)+" "+file, func() error {
 		_, ok = w.files[file]
 		return nil
 	})

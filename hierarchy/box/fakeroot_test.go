@@ -50,11 +50,11 @@ func (w *world) playRoot(c process.Cmd) error {
 	case "container ls":
 		return w.listRoot(c)
 	case "container exists":
-		if _, ok := w.root.boxes[name]; !ok {
+		if _, ok := w.root.boxes[w.root.named(name)]; !ok {
 			return &process.Error{Cmd: c, Exit: 1, Err: errors.New("exit status 1")}
 		}
 	case "container inspect":
-		b := w.root.boxes[name]
+		b := w.root.boxes[w.root.named(name)]
 		labels, _ := json.Marshal(b.Labels)
 		ids, _ := json.Marshal(make([]string, w.root.sessions[b.ID]))
 		fmt.Fprintf(c.Stdout, `[{"Id": %q, "Name": %q, "Image": %q, "Created": "2026-01-02T03:04:05.6Z", "ExecIDs": %s, "State": {"Running": %v}, "Config": {"Labels": %s}}]`,
@@ -63,6 +63,14 @@ func (w *world) playRoot(c process.Cmd) error {
 		w.t.Errorf("unexpected: %s", c)
 	}
 	return nil
+}
+
+// named returns the name of a container that is given by its name or its ID.
+func (w *world) named(container string) string {
+	if _, ok := w.boxes[container]; ok {
+		return container
+	}
+	return w.nameOf(container)
 }
 
 func (w *world) playRootImage(c process.Cmd, verb, name string) error {

@@ -235,6 +235,7 @@ func (st story) opened(t *testing.T, files bool) *stage {
 	if _, err := s.maker().Create(t.Context(), s.w, s.spec, nil); err != nil {
 		t.Fatal(err)
 	}
+	s.w.made = 100 // so that the next box is box2
 	s.w.has("other", byDistrobox()).has("tool.ocisi-7", nil).has("my-tool", byOcisi("tool"))
 	s.w.made = 1
 	if files {

@@ -2,6 +2,8 @@ package box
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,10 +29,21 @@ func (d *Distrobox) newJob(eng Engine, s Spec, emit func(hierarchy.Progress)) *j
 		emit = func(hierarchy.Progress) {}
 	}
 	j := &job{d: d, spec: s, store: eng, emit: emit}
+	j.spec.nonce = d.nonce()
 	if s.rootful() {
 		j.store = rootStore{d}
 	}
 	return j
+}
+
+// nonce returns the random text of a run.
+func (d *Distrobox) nonce() string {
+	if d.Nonce != nil {
+		return d.Nonce()
+	}
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // it never fails: see crypto/rand
+	return hex.EncodeToString(random)
 }
 
 // prepare checks all that can be checked before anything is touched.

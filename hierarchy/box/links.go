@@ -134,7 +134,7 @@ func (l *links) programs(ctx context.Context, c hierarchy.StoredBox) error {
 	if len(l.box.ExportedBins) == 0 {
 		return nil
 	}
-	found, err := reader{store: l.j.store, box: c.Name}.there(ctx, l.box.ExportedBins...)
+	found, err := reader{store: l.j.store, id: c.ID}.there(ctx, l.box.ExportedBins...)
 	if err != nil {
 		return fmt.Errorf("looking for the programs of box %s: %w", c.Name, err)
 	}

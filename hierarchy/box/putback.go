@@ -24,7 +24,7 @@ func (j *job) putBack(ctx context.Context, c *change) error {
 	if err != nil {
 		return j.lost(c, err)
 	}
-	shelved := ""
+	shelved := hierarchy.StoredBox{}
 	if found {
 		if shelved, err = j.giveWay(ctx, c, now); err != nil {
 			return j.lost(c, err)
@@ -42,17 +42,20 @@ func (j *job) putBack(ctx context.Context, c *change) error {
 
 // rest stops a generation that was to come back, when there is one. That it goes
 // on running hurts nobody.
-func (j *job) rest(ctx context.Context, name string) {
-	if name == "" {
+func (j *job) rest(ctx context.Context, c hierarchy.StoredBox) {
+	if c.ID == "" {
 		return
 	}
-	if err := j.store.StopContainer(ctx, name, stopGrace); err != nil {
-		j.say("%s was not stopped: %v", name, err)
+	if err := j.stop(ctx, c); err != nil {
+		j.say("%s was not stopped: %v", c.Name, err)
 	}
 }
 
 // lost says where the old box is while it has not its name.
 func (j *job) lost(c *change, err error) error {
+	if is[*TakenError](err) {
+		return err // it has the name
+	}
 	if c.old.ID == "" {
 		return fmt.Errorf("removing what is left of box %s: %w", j.spec.Box.Name, err)
 	}
@@ -82,24 +85,19 @@ func (j *job) whereabouts(ctx context.Context, c *change) (string, error) {
 	return "", &finalError{fmt.Errorf("it is gone; box %s stays as it is", j.spec.Box.Name)}
 }
 
-// giveWay frees the name of the box for the old one. It returns the name of the
-// generation that this makes, if it does.
-func (j *job) giveWay(ctx context.Context, c *change, now hierarchy.StoredBox) (string, error) {
+// giveWay frees the name of the box for the old one: only of the container that
+// this run has created, which it removes, and of the generation that it brought
+// back, which it returns under its own name.
+func (j *job) giveWay(ctx context.Context, c *change, now hierarchy.StoredBox) (kept hierarchy.StoredBox, err error) {
 	switch {
 	case c.back.ID != "" && now.ID == c.back.ID:
-		kept := hierarchy.KeptAs(j.spec.Box.Name, c.n)
-		return kept, j.rename(ctx, now, kept)
-	case c.back.ID == "" && j.isNew(c, now):
+		kept = at(now, hierarchy.KeptAs(j.spec.Box.Name, c.n))
+		return kept, j.rename(ctx, now, kept.Name)
+	case c.back.ID == "" && j.isNew(now):
 		// An engine may finish a create after the program that asked is gone.
-		return "", j.store.RemoveContainer(ctx, now.Name)
-	case c.old.ID == "" && c.back.ID != "":
-		return "", nil // the name was free, and somebody took it
+		return kept, j.remove(ctx, now)
+	case c.old.ID == "":
+		return kept, nil // the name was free, and another program took it
 	}
-	return "", &finalError{fmt.Errorf("a container that ocisi did not make has the name %s", now.Name)}
-}
-
-// isNew reports whether a container is the one that this job made.
-func (j *job) isNew(c *change, now hierarchy.StoredBox) bool {
-	return now.ID == c.made || isCurrent(now) && now.ID != c.old.ID &&
-		now.Labels[hierarchy.LabelSpec] == j.spec.Box.Spec() && now.Labels[hierarchy.LabelImageID] == j.spec.ImageID
+	return kept, &finalError{&TakenError{Manager: j.spec.Manager, Root: j.spec.rootful(), Name: now.Name, ID: now.ID, Old: c.aside}}
 }

@@ -84,7 +84,7 @@ func (j *job) putRight(ctx context.Context, c *change) error {
 // works reports whether the box that has the name can be entered and is the
 // user's. One that somebody works in can.
 func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bool, error) {
-	if n, err := j.store.Sessions(ctx, now.Name); err != nil || n > 0 {
+	if n, err := j.store.Sessions(ctx, now.ID); err != nil || n > 0 {
 		return n > 0, err
 	}
 	var check []string
@@ -133,9 +133,9 @@ func (j *job) finish(ctx context.Context, c *change) error {
 // generation is none: it was brought back, by ocisi or by somebody who put
 // things right by hand. It is kept under its number, or the next one; that name
 // is returned.
-func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) (string, error) {
+func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) (hierarchy.StoredBox, error) {
 	if c.n == 0 && now.Created >= c.old.Created {
-		return "", j.store.RemoveContainer(ctx, now.Name)
+		return hierarchy.StoredBox{}, j.remove(ctx, now)
 	}
 	kept := hierarchy.KeptAs(now.Name, c.n)
 	_, taken, err := j.store.Container(ctx, kept)
@@ -143,9 +143,9 @@ func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) (
 		kept, err = j.nextGeneration(ctx, c.n)
 	}
 	if err != nil {
-		return "", err
+		return hierarchy.StoredBox{}, err
 	}
-	return kept, j.rename(ctx, now, kept)
+	return at(now, kept), j.rename(ctx, now, kept)
 }
 
 // relaunch makes the launchers those of a box that has its name again.

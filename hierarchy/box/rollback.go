@@ -60,6 +60,9 @@ func (j *job) former(ctx context.Context, n int) (*change, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for box %s: %w", name, err)
 	}
+	if err := j.spec.isPlanned(old); err != nil {
+		return nil, err
+	}
 	if found {
 		if err := j.mayGo(ctx, old); err != nil {
 			return nil, err
@@ -79,7 +82,7 @@ func (j *job) mayGo(ctx context.Context, c hierarchy.StoredBox) error {
 	case !isCurrent(c):
 		return &ExistsError{Name: c.Name, Foreign: true}
 	}
-	return j.free(ctx, c.Name)
+	return j.free(ctx, c)
 }
 
 // bringBack gives the generation the name of the box, and starts it.

@@ -26,7 +26,7 @@ type rootBox struct {
 // Container implements Engine.
 func (r rootStore) Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error) {
 	c, found, err := r.container(ctx, name)
-	if !found || err != nil {
+	if !found || err != nil || c.Name != name { // podman takes the start of an ID for a name, too
 		return hierarchy.StoredBox{}, false, err
 	}
 	return hierarchy.StoredBox{
@@ -35,10 +35,11 @@ func (r rootStore) Container(ctx context.Context, name string) (hierarchy.Stored
 	}, true, nil
 }
 
+// container returns the container of a name or an ID.
 func (r rootStore) container(ctx context.Context, name string) (rootBox, bool, error) {
 	var found []rootBox
 	ok, err := r.inspect(ctx, "container", name, &found)
-	if !ok || err != nil || len(found) == 0 || found[0].Name != name { // podman takes the start of an ID for a name, too
+	if !ok || err != nil || len(found) == 0 {
 		return rootBox{}, false, err
 	}
 	return found[0], true, nil
@@ -73,25 +74,25 @@ func (r rootStore) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 }
 
 // RenameContainer implements Engine.
-func (r rootStore) RenameContainer(ctx context.Context, old, name string) error {
-	return r.run(ctx, "container", "rename", old, name)
+func (r rootStore) RenameContainer(ctx context.Context, id, name string) error {
+	return r.run(ctx, "container", "rename", id, name)
 }
 
 // StopContainer implements Engine.
-func (r rootStore) StopContainer(ctx context.Context, name string, grace time.Duration) error {
-	return r.run(ctx, "container", "stop", "--time", strconv.Itoa(int(grace/time.Second)), name)
+func (r rootStore) StopContainer(ctx context.Context, id string, grace time.Duration) error {
+	return r.run(ctx, "container", "stop", "--time", strconv.Itoa(int(grace/time.Second)), id)
 }
 
 // RemoveContainer implements Engine.
-func (r rootStore) RemoveContainer(ctx context.Context, name string) error {
-	return r.run(ctx, "container", "rm", "--force", "--time", "0", "--volumes", name)
+func (r rootStore) RemoveContainer(ctx context.Context, id string) error {
+	return r.run(ctx, "container", "rm", "--force", "--time", "0", "--volumes", id)
 }
 
 // Sessions implements Engine. Podman's program does not tell sessions that have
 // ended from others where their client was killed; a start of the box does away
 // with them.
-func (r rootStore) Sessions(ctx context.Context, name string) (int, error) {
-	c, found, err := r.container(ctx, name)
+func (r rootStore) Sessions(ctx context.Context, id string) (int, error) {
+	c, found, err := r.container(ctx, id)
 	if err != nil || !found || !c.State.Running {
 		return 0, err
 	}
@@ -99,8 +100,8 @@ func (r rootStore) Sessions(ctx context.Context, name string) (int, error) {
 }
 
 // Logs implements Engine.
-func (r rootStore) Logs(ctx context.Context, name string, lines int) (string, error) {
-	c := r.cmd(string(hierarchy.Podman), "container", "logs", "--tail", strconv.Itoa(lines), name)
+func (r rootStore) Logs(ctx context.Context, id string, lines int) (string, error) {
+	c := r.cmd(string(hierarchy.Podman), "container", "logs", "--tail", strconv.Itoa(lines), id)
 	var both bytes.Buffer
 	c.Stdout, c.Stderr = &both, &both
 	err := r.d.Runner.Run(ctx, c)
@@ -108,14 +109,14 @@ func (r rootStore) Logs(ctx context.Context, name string, lines int) (string, er
 }
 
 // Exec implements Engine.
-func (r rootStore) Exec(ctx context.Context, name string, argv ...string) (string, error) {
-	out, err := r.output(ctx, append([]string{"container", "exec", "--user", "root", name}, argv...)...)
+func (r rootStore) Exec(ctx context.Context, id string, argv ...string) (string, error) {
+	out, err := r.output(ctx, append([]string{"container", "exec", "--user", "root", id}, argv...)...)
 	return string(out), err
 }
 
 // Exists implements Engine.
-func (r rootStore) Exists(ctx context.Context, name, path string) (bool, error) {
-	err := r.run(ctx, "container", "cp", name+":"+path, "-")
+func (r rootStore) Exists(ctx context.Context, id, path string) (bool, error) {
+	err := r.run(ctx, "container", "cp", id+":"+path, "-")
 	if pe, failed := errors.AsType[*process.Error](err); failed && strings.Contains(pe.Stderr, "no such file") {
 		return false, nil
 	}

@@ -40,27 +40,27 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 	return b, true, nil
 }
 
-// RenameContainer gives a container, running or not, another name.
-func (e *Engine) RenameContainer(ctx context.Context, old, name string) error {
+// RenameContainer gives the container of an ID, running or not, another name.
+func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
-	if err := e.api.ContainerRename(ctx, old, name); err != nil {
-		return fmt.Errorf("renaming container %s to %s: %w", old, name, inWords(ctx, err))
+	if err := e.api.ContainerRename(ctx, id, name); err != nil {
+		return fmt.Errorf("renaming container %s to %s: %w", id, name, inWords(ctx, err))
 	}
 	return nil
 }
 
-// RemoveContainer stops a container at once and removes it with its anonymous
+// RemoveContainer stops the container of an ID at once and removes it with its anonymous
 // volumes. A container that is not there is fine.
-func (e *Engine) RemoveContainer(ctx context.Context, name string) error {
+func (e *Engine) RemoveContainer(ctx context.Context, id string) error {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	// Podman gives a container ten seconds to end even when it is removed by
 	// force. One that does not run cannot be killed, and need not be.
-	_ = e.api.ContainerKill(ctx, name, "KILL")
-	err := e.api.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	_ = e.api.ContainerKill(ctx, id, "KILL")
+	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("removing container %s: %w", name, inWords(ctx, err))
+		return fmt.Errorf("removing container %s: %w", id, inWords(ctx, err))
 	}
 	return nil
 }

@@ -19,19 +19,19 @@ import (
 // StopContainer ends a container's processes: asks them to, and kills what is
 // left after grace, which counts in whole seconds. One that does not run is fine,
 // one that is not there is not.
-func (e *Engine) StopContainer(ctx context.Context, name string, grace time.Duration) error {
+func (e *Engine) StopContainer(ctx context.Context, id string, grace time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, e.opts.Timeout+grace, fmt.Errorf("no answer after %s", e.opts.Timeout+grace))
 	defer cancel()
 	seconds := int(grace / time.Second)
-	err := e.api.ContainerStop(ctx, name, container.StopOptions{Timeout: &seconds})
+	err := e.api.ContainerStop(ctx, id, container.StopOptions{Timeout: &seconds})
 	if err == nil {
 		return nil
 	}
 	// Podman 4.3 stops one that somebody is in, and says that it would not.
-	if b, found, lookErr := e.Container(ctx, name); lookErr == nil && found && !b.Running {
+	if in, lookErr := e.api.ContainerInspect(ctx, id); lookErr == nil && in.State != nil && !in.State.Running {
 		return nil
 	}
-	return fmt.Errorf("stopping container %s: %w", name, inWords(ctx, err))
+	return fmt.Errorf("stopping container %s: %w", id, inWords(ctx, err))
 }
 
 // Boxes returns every container that distrobox or ocisi made.

@@ -96,6 +96,13 @@ func (s *session) spec(im hierarchy.Image) box.Spec {
 	}
 }
 
+// specFor is what the box of a step is made by.
+func (s *session) specFor(st plan.Step) box.Spec {
+	spec := s.spec(st.Wanted)
+	spec.ID = st.ID
+	return spec
+}
+
 // specOf returns what is known of a box by its name alone: all of it when the
 // config wants it.
 func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) box.Spec {
@@ -181,12 +188,12 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 	var err error
 	switch st.Action {
 	case plan.RollBack:
-		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name, Root: st.Root}, Force: s.force}
+		spec := box.Spec{Manager: st.Manager, Box: hierarchy.Box{Name: st.Name, Root: st.Root}, Force: s.force, ID: st.ID}
 		out, err = s.boxes.Rollback(ctx, e, spec, st.Generation, emit)
 	case plan.Trim:
-		out, err = s.boxes.Trim(ctx, e, s.spec(st.Wanted), emit)
+		out, err = s.boxes.Trim(ctx, e, s.specFor(st), emit)
 	default:
-		out, err = s.boxes.Replace(ctx, e, s.spec(st.Wanted), emit)
+		out, err = s.boxes.Replace(ctx, e, s.specFor(st), emit)
 	}
 	s.supersede(st.Manager, out)
 	switch {

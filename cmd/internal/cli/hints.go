@@ -142,6 +142,12 @@ func hintForBox(err error, self string) string {
 	if e, ok := errors.AsType[*box.StepError](err); ok && e.Step != "create" && is[*process.TimeoutError](err) {
 		return "give it more time with start_timeout: in the config, or mend what it waits for; then: " + self + " process"
 	}
+	if e, ok := errors.AsType[*box.TakenError](err); ok {
+		return takenHint(e)
+	}
+	if e, ok := errors.AsType[*box.ChangedError](err); ok {
+		return "look at " + e.Name + " first, then plan again: " + self + " plan"
+	}
 	if is[*box.ExportError](err) {
 		return "correct exported_bins or exported_apps in the config, or add what is missing to an image that the box stands on"
 	}
@@ -198,6 +204,18 @@ func conflictHint(e *launcher.ConflictError, self string) string {
 		return elsewhere + ", or remove what is there: rm " + e.File.Path + leave
 	}
 	return elsewhere + leave
+}
+
+// takenHint gives the commands that restore the previous box, or free the name.
+func takenHint(e *box.TakenError) string {
+	engine := string(e.Manager)
+	if e.Root {
+		engine = "sudo " + engine
+	}
+	if e.Old == "" {
+		return fmt.Sprintf("free the name, then run ocisi again: %s rename %s %[2]s-2", engine, e.Name)
+	}
+	return fmt.Sprintf("to restore the previous box: %s rename %s %[2]s-2 && %[1]s rename %s %[2]s", engine, e.Name, e.Old)
 }
 
 func refusedHint(e *apply.RefusedError) string {
