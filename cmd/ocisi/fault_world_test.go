@@ -159,7 +159,7 @@ func (w *world) write(t *testing.T, files map[string]string) {
 }
 
 // tree returns the files of the home by path, without what ocisi remembers for
-// itself: logs, its lock.
+// itself: logs, its lock, its ID.
 func (w *world) tree() map[string]string {
 	files := map[string]string{}
 	_ = filepath.WalkDir(w.home(), func(path string, d fs.DirEntry, err error) error {
@@ -167,7 +167,7 @@ func (w *world) tree() map[string]string {
 			return err
 		}
 		name, _ := filepath.Rel(w.home(), path)
-		if strings.HasPrefix(name, ".local/state/ocisi/logs/") || name == ".local/state/ocisi/lock" {
+		if strings.HasPrefix(name, ".local/state/ocisi/logs/") || name == ".local/state/ocisi/lock" || name == ".local/state/ocisi/installation" {
 			return nil
 		}
 		data, err := os.ReadFile(path)

@@ -145,7 +145,7 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 		Frontend:      "dockerfile.v0",
 		FrontendAttrs: attrs,
 		LocalMounts:   map[string]fsutil.FS{"context": dir, "dockerfile": text},
-		SharedKey:     r.Context, // the daemon keeps what it was sent, and is sent what changed
+		SharedKey:     e.sharedKey(r.Context),
 		Exports:       []bkclient.ExportEntry{{Type: "moby", Attrs: map[string]string{"name": e.manager.StoreRef(r.Ref)}}},
 	}, nil
 }

@@ -45,6 +45,11 @@ type Options struct {
 	TempDir string       // for files that live as long as a call or the Engine; "" is the system's
 	Log     *slog.Logger // nil: nothing is logged
 
+	// Installation returns an ID that no other user of the daemon knows and that
+	// stays the same from one run to the next. It is called before the first build
+	// by docker; nil or "" is a random one for this Engine.
+	Installation func() string
+
 	// Timeout bounds every question; 0 is 30 s.
 	Timeout time.Duration
 
@@ -72,6 +77,9 @@ type Engine struct {
 	endpoint string
 	stop     func() error  // ends the service that Open started; nil: none
 	turn     chan struct{} // holds the one build that may run, where differs.serial
+
+	installationOnce sync.Once
+	installation     string
 
 	kitMu sync.Mutex
 	kit   *bkclient.Client // nil until the first build

@@ -72,6 +72,7 @@ func (s *session) configure(l *loaded, force, dry bool) {
 func (env Env) openEngine(ctx context.Context, m hierarchy.Manager, log *slog.Logger) (*engine.Engine, error) {
 	return engine.Open(ctx, m, engine.Options{
 		Runner: env.Runner, Getenv: env.Getenv, Home: env.Home, Version: env.Version, Log: log, Keychain: env.logins(), Timeout: env.Patience, Patience: env.ListPatience,
+		Installation: env.installation,
 	})
 }
 
