@@ -95,6 +95,7 @@ type Spec struct {
 	Labels  map[string]string // more of them than those that every box has
 	Keep    int               // how many former boxes stay for a rollback
 	Force   bool              // replace a box that somebody uses, too
+	Protect error             // why a box that is there must not be replaced; nil: it may be
 
 	// ID is of the container that had the box's name when the run was planned. Another
 	// one that has the name now is a *ChangedError. "" accepts any.
@@ -130,7 +131,8 @@ func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hi
 // A box that somebody uses is left alone unless the spec says Force: that is an
 // *InUseError. So is, with an *ExistsError, one that ocisi did not make under
 // this name. Without an old box Replace is Create. What an earlier run left
-// behind, because it was killed, is put right first (Recover).
+// behind, because it was killed, is put right first (Recover). If the spec has
+// Protect, a box that would be replaced stays, and that is the error.
 func (d *Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
 	return d.make(ctx, eng, s, emit, true)
 }

@@ -30,6 +30,9 @@ func (j *job) create(ctx context.Context) error {
 
 // replace makes a box while the old one waits aside.
 func (j *job) replace(ctx context.Context, old hierarchy.StoredBox) error {
+	if j.spec.Protect != nil {
+		return j.spec.Protect
+	}
 	if err := j.free(ctx, old); err != nil {
 		return err
 	}

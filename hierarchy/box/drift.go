@@ -50,8 +50,11 @@ func Differences(ctx context.Context, eng Insider, b hierarchy.StoredBox, named 
 		return d, nil, err
 	}
 	d.Packages, d.Hidden = installed(all)
-	if d.Hidden && b.Running {
-		d.Packages, d.Hidden = rpmsSince(ctx, eng, b)
+	switch {
+	case d.Hidden && b.Running:
+		d.Packages, d.Hidden = rpmsSince(ctx, eng, b, named)
+	case len(d.Packages) > 0 && b.Running:
+		d.Packages = asked(ctx, eng, b, d.Packages)
 	}
 	for _, names := range named {
 		for name := range strings.FieldsSeq(names) {
@@ -59,6 +62,9 @@ func Differences(ctx context.Context, eng Insider, b hierarchy.StoredBox, named 
 		}
 	}
 	slices.Sort(d.Packages)
+	if len(d.Packages) > 0 || d.Hidden {
+		d.Installer = installer(all)
+	}
 	return d, worthShowing(all), nil
 }
 
@@ -84,20 +90,61 @@ func installed(changes []hierarchy.Change) (packages []string, hidden bool) {
 	return packages, hidden
 }
 
-// rpmsSince returns the packages that rpm has installed since a box was made.
+// installer returns the program that changed a package manager's list. rpm's list
+// is zypper's if zypper left files of its own, and dnf's otherwise.
+func installer(changes []hierarchy.Change) hierarchy.Installer {
+	found := hierarchy.DNF
+	for _, c := range changes {
+		switch {
+		case strings.HasPrefix(c.Path, "/var/lib/dpkg/"):
+			return hierarchy.APT
+		case strings.HasPrefix(c.Path, "/var/lib/pacman/"):
+			return hierarchy.Pacman
+		case strings.Contains(c.Path, "/lib/apk/db/"):
+			return hierarchy.APK
+		case strings.HasPrefix(c.Path, "/var/cache/zypp/"), strings.HasPrefix(c.Path, "/var/lib/zypp/"):
+			found = hierarchy.Zypper
+		}
+	}
+	return found
+}
+
+// asked returns those packages that were asked for by name, where apt knows it:
+// not their dependencies.
+func asked(ctx context.Context, eng Insider, b hierarchy.StoredBox, packages []string) []string {
+	out, err := eng.Exec(ctx, b.Name, "apt-mark", "showmanual")
+	manual := strings.Fields(out)
+	if err != nil || len(manual) == 0 {
+		return packages
+	}
+	return slices.DeleteFunc(packages, func(name string) bool { return !slices.Contains(manual, name) })
+}
+
+// rpmsSince returns the packages that rpm has installed since a box was made, but
+// for those that came with one that is named, in one transaction: its dependencies.
 // A box without rpm does not say.
-func rpmsSince(ctx context.Context, eng Insider, b hierarchy.StoredBox) (packages []string, hidden bool) {
-	out, err := eng.Exec(ctx, b.Name, "rpm", "-qa", "--qf", `%{INSTALLTIME} %{NAME}\n`)
+func rpmsSince(ctx context.Context, eng Insider, b hierarchy.StoredBox, named []string) (packages []string, hidden bool) {
+	out, err := eng.Exec(ctx, b.Name, "rpm", "-qa", "--qf", `%{INSTALLTIME} %{NAME} %{INSTALLTID}\n`)
 	if err != nil {
 		return nil, true
 	}
+	transaction := map[string]string{} // by package
 	for line := range strings.Lines(out) {
-		when, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		when, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, id, _ := strings.Cut(rest, " ")
 		if t, err := strconv.ParseInt(when, 10, 64); err == nil && t > b.Created {
 			packages = append(packages, name)
+			transaction[name] = id
 		}
 	}
-	return packages, false
+	theirs := map[string]bool{}
+	for _, names := range named {
+		for name := range strings.FieldsSeq(names) {
+			theirs[transaction[name]] = true
+		}
+	}
+	delete(theirs, "")
+	return slices.DeleteFunc(packages, func(name string) bool { return theirs[transaction[name]] }), false
 }
 
 // worthShowing leaves out what distrobox sets up in every box, what is mounted

@@ -16,6 +16,7 @@ type written struct {
 	bytes   int64
 	changes string // "A /path" a line
 	rpms    string // what rpm -qa says; "" is that there is no rpm
+	manual  string // what apt-mark says; "" is that there is no apt
 	asked   []string
 }
 
@@ -33,6 +34,9 @@ func (w *written) Changes(_ context.Context, name string) ([]hierarchy.Change, e
 
 func (w *written) Exec(_ context.Context, name string, argv ...string) (string, error) {
 	w.asked = append(w.asked, "exec "+name+" "+strings.Join(argv, " "))
+	if argv[0] == "apt-mark" && w.manual != "" {
+		return w.manual, nil
+	}
 	if w.rpms == "" {
 		return "", errors.New("rpm: exit status 127")
 	}
@@ -61,6 +65,12 @@ func TestDifferences(t *testing.T) {
 			"A /var/lib/dpkg/info/cowsay.list\nA /var/lib/dpkg/info/cowsay.md5sums\nC /var/lib/dpkg/info/git.list\nA /var/lib/dpkg/info/libtext-perl:amd64.list\nC /var/lib/dpkg/status\n"},
 		{"deb, named in the config", hierarchy.StoredBox{}, written{bytes: 1 << 20, changes: "A /var/lib/dpkg/info/cowsay.list\nA /var/lib/dpkg/info/htop.list"}, []string{"jq htop"}, "[cowsay] false",
 			"A /var/lib/dpkg/info/cowsay.list\nA /var/lib/dpkg/info/htop.list\n"},
+		{"deb, running: dependencies are left out", hierarchy.StoredBox{Running: true},
+			written{bytes: 1 << 20, changes: "A /var/lib/dpkg/info/cowsay.list\nA /var/lib/dpkg/info/libtext.list", manual: "bash\ncowsay\n"}, nil, "[cowsay] false",
+			"A /var/lib/dpkg/info/cowsay.list\nA /var/lib/dpkg/info/libtext.list\n"},
+		{"rpm, running: what came with a named one is left out", hierarchy.StoredBox{Running: true, Created: 1000},
+			written{bytes: 1 << 20, changes: "C /usr/lib/sysimage/rpm/rpmdb.sqlite", rpms: "1001 htop 7\n1001 libnl 7\n2000 bat 8\n"}, []string{"htop"}, "[bat] false",
+			"C /usr/lib/sysimage/rpm/rpmdb.sqlite\n"},
 		{"pacman", hierarchy.StoredBox{}, written{bytes: 1 << 20, changes: "A /var/lib/pacman/local/python-six-1.2-1\nA /var/lib/pacman/local/python-six-1.2-1/desc\nC /var/lib/pacman/local"}, nil, "[python-six] false",
 			"A /var/lib/pacman/local/python-six-1.2-1\n"},
 		{"rpm, running", hierarchy.StoredBox{Running: true, Created: 1000}, written{bytes: 1 << 20, changes: "C /usr/lib/sysimage/rpm/rpmdb.sqlite", rpms: "999 bash\n1000 sed\n1001 bat\n2000 ShellCheck\n"}, nil, "[ShellCheck bat] false",
@@ -84,6 +94,25 @@ func TestDifferences(t *testing.T) {
 				t.Errorf("changes\n%s\nwant\n%s", &b, c.changes)
 			}
 		})
+	}
+}
+
+// The instruction that installs the same packages in an image.
+func TestDriftRun(t *testing.T) {
+	for _, c := range []struct{ changes, rpms, want string }{
+		{"A /var/lib/dpkg/info/jq.list\nA /var/lib/dpkg/info/bat.list", "", "RUN apt-get update && apt-get install -y bat jq"},
+		{"A /var/lib/pacman/local/jq-1.2-1", "", "RUN pacman -Syu --noconfirm jq"},
+		{"C /usr/lib/sysimage/rpm/rpmdb.sqlite", "2000 jq 1\n", "RUN dnf install -y jq"},
+		{"C /usr/lib/sysimage/rpm/rpmdb.sqlite\nA /var/cache/zypp/solv", "2000 jq 1\n", "RUN zypper --non-interactive install jq"},
+		{"C /usr/lib/sysimage/rpm/rpmdb.sqlite", "", ""},
+		{"C /lib/apk/db/installed", "", ""},
+		{"A /opt/tool", "", ""},
+	} {
+		w := &written{bytes: 1 << 20, changes: c.changes, rpms: c.rpms}
+		d, _, err := Differences(t.Context(), w, hierarchy.StoredBox{Name: "b", Running: true, Created: 1000}, nil)
+		if got := d.Run(); err != nil || got != c.want {
+			t.Errorf("%s: %q, want %q", c.changes, got, c.want)
+		}
 	}
 }
 

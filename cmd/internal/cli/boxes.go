@@ -193,11 +193,15 @@ func (s *session) Box(ctx context.Context, st plan.Step, emit func(hierarchy.Pro
 	case plan.Trim:
 		out, err = s.boxes.Trim(ctx, e, s.specFor(st), emit)
 	default:
-		out, err = s.boxes.Replace(ctx, e, s.specFor(st), emit)
+		spec := s.specFor(st)
+		if st.Drift != nil && !s.replaceDrifted {
+			spec.Protect = &driftedError{manager: st.Manager, box: st.Name, id: st.ID, drift: *st.Drift}
+		}
+		out, err = s.boxes.Replace(ctx, e, spec, emit)
 	}
 	s.supersede(st.Manager, out)
 	switch {
-	case is[*box.InUseError](err):
+	case is[*box.InUseError](err), is[*driftedError](err):
 		return "", &apply.PostponedError{Err: err}
 	case err != nil:
 		return "", err

@@ -109,7 +109,7 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 			return errFailed
 		}
 	}
-	return o.env.postponed(results, func(string) string {
+	return o.env.postponed(results, func(string, error) string {
 		return "exit its shells and programs, then run: " + o.env.self(s.config) + " clean"
 	})
 }

@@ -130,6 +130,9 @@ func (o *diffOptions) show(d *boxDiff) error {
 	if err := table(out, rows); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%s in the box's own layer\n", size(d.Bytes))
-	return err
+	fmt.Fprintf(out, "%s in the box's own layer\n", size(d.Bytes))
+	if run := d.Run(); run != "" {
+		fmt.Fprintf(out, "to have the packages in an image, add to its Containerfile: %s\n", run)
+	}
+	return nil
 }

@@ -101,7 +101,7 @@ func drifted(d hierarchy.Drift) string {
 	case len(d.Packages) > 0:
 		text += ", " + count(len(d.Packages), "package", "packages")
 	}
-	return text
+	return text + "; asks first, and is skipped without a terminal or --replace-drifted"
 }
 
 // upToDate counts the images, copies and boxes that a plan leaves as they are; "" when

@@ -25,6 +25,7 @@ type processOptions struct {
 	orphans    bool
 	refresh    bool
 	force      bool
+	drifted    bool
 	yes        bool
 	dryRun     bool
 	brief      io.Writer // takes one line when all went well; nil: nobody does
@@ -58,6 +59,7 @@ func (o *processOptions) addFlags(cmd *cobra.Command) {
 	f.BoolVarP(&o.skipClean, "skip-clean", "s", false, "keep the images of boxes that were replaced")
 	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
 	f.BoolVar(&o.orphans, "prune-orphans", false, "also remove what ocisi made and the config no longer wants, as 'ocisi clean' does")
+	f.BoolVar(&o.drifted, "replace-drifted", false, "also replace boxes with packages or files that their image does not have; without it, ocisi asks, and skips them where there is no terminal")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes or what nobody uses is removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
 	addJobs(cmd)
@@ -82,7 +84,7 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 	r := &processRun{
 		verb: cmd.Name(), env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
-		orphans: o.orphans, refresh: o.refresh, force: o.force, brief: o.brief,
+		orphans: o.orphans, refresh: o.refresh, force: o.force, drifted: o.drifted, brief: o.brief,
 	}
 	return r.run(cmd.Context())
 }
@@ -102,6 +104,7 @@ type processRun struct {
 	orphans bool
 	refresh bool
 	force   bool
+	drifted bool
 	yes     bool
 	brief   io.Writer
 }
@@ -126,6 +129,7 @@ func (r *processRun) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.configure(r.loaded, r.force, r.dryRun)
+	s.replaceDrifted = r.drifted
 	return r.work(ctx, s, log)
 }
 
@@ -159,6 +163,9 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 		return err
 	}
 	if err := s.confirmForce(nil, p, r.yes); err != nil {
+		return err
+	}
+	if err := s.confirmDrift(nil, p, r.yes); err != nil {
 		return err
 	}
 	if yes, err := r.env.confirmRemoval(nil, p, s.force, r.yes); err != nil || !yes {
@@ -210,7 +217,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 	if err := r.outcome(results, log); err != nil {
 		return err
 	}
-	return errors.Join(r.report(ctx, s), r.env.postponed(results, r.inUseHint(s.config)))
+	return errors.Join(r.report(ctx, s), r.env.postponed(results, r.postponedHint(s.config)))
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
@@ -233,19 +240,30 @@ func (r *processRun) outcome(results []apply.Result, log *runLog) error {
 	return nil
 }
 
-// leftAloneError is the error of a run that left boxes alone, and said so.
-type leftAloneError struct{ boxes []string }
+// leftAloneError is the error of a run that skipped boxes, and reported them.
+type leftAloneError struct {
+	boxes   []string // in use
+	drifted []*driftedError
+}
 
 func (e *leftAloneError) Error() string {
-	return "somebody is in " + strings.Join(e.boxes, " and ")
+	names := slices.Clone(e.boxes)
+	for _, b := range e.drifted {
+		names = append(names, b.box)
+	}
+	return "skipped: " + strings.Join(names, ", ")
 }
 
 func (e *leftAloneError) Unwrap() error { return exitError(exitNotNow) }
 
-// inUseHint returns what to do about a box that is in use.
-func (r *processRun) inUseHint(config string) func(box string) string {
-	verb := r.env.self(config) + " " + r.verb
-	return func(box string) string {
+// postponedHint returns what to do about a box that is in use, or has drifted.
+func (r *processRun) postponedHint(config string) func(box string, err error) string {
+	self := r.env.self(config)
+	verb := self + " " + r.verb
+	return func(box string, err error) string {
+		if e, ok := errors.AsType[*driftedError](err); ok {
+			return e.hint(self, self+" "+strings.Replace(r.verb, "setup", "process", 1))
+		}
 		if !slices.ContainsFunc(r.wanted.Boxes(), func(im hierarchy.Image) bool { return im.Box.Name == box }) {
 			return orForce(verb + " --prune-orphans --force")
 		}
@@ -258,21 +276,26 @@ func orForce(command string) string {
 	return "leave it and run ocisi again; or end what runs in there, such as the shells of closed terminals: " + command
 }
 
-// postponed reports the boxes that were skipped because they are in use, with a
-// hint for each.
-func (env Env) postponed(results []apply.Result, hint func(box string) string) error {
-	var boxes []string
+// postponed reports the boxes that were skipped because they are in use or have
+// drifted, with a hint for each.
+func (env Env) postponed(results []apply.Result, hint func(box string, err error) string) error {
+	left := &leftAloneError{}
 	for _, res := range results {
-		if is[*apply.PostponedError](res.Err) {
-			fmt.Fprintf(env.Stderr, "ocisi: %v, so it was left as it is\n", res.Err)
-			fmt.Fprintf(env.Stderr, "hint: %s\n", hint(res.Step.Name))
-			boxes = append(boxes, res.Step.Name)
+		if !is[*apply.PostponedError](res.Err) {
+			continue
+		}
+		fmt.Fprintf(env.Stderr, "ocisi: %v, so it was left as it is\n", res.Err)
+		fmt.Fprintf(env.Stderr, "hint: %s\n", hint(res.Step.Name, res.Err))
+		if e, ok := errors.AsType[*driftedError](res.Err); ok {
+			left.drifted = append(left.drifted, e)
+		} else {
+			left.boxes = append(left.boxes, res.Step.Name)
 		}
 	}
-	if len(boxes) == 0 {
+	if len(left.boxes)+len(left.drifted) == 0 {
 		return nil
 	}
-	return &leftAloneError{boxes}
+	return left
 }
 
 // apply runs a plan and shows it, and in the end what failed and what was done.

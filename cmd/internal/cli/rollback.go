@@ -100,7 +100,7 @@ func (o *rollbackOptions) apply(ctx context.Context, cmd *cobra.Command, s *sess
 			return errFailed
 		}
 	}
-	return o.env.postponed(results, func(box string) string {
+	return o.env.postponed(results, func(box string, _ error) string {
 		return orForce(o.env.self(s.config) + " rollback --force " + box)
 	})
 }

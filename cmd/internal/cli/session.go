@@ -25,8 +25,10 @@ type session struct {
 	boxes   box.Distrobox
 	config  string // path of the config
 	force   bool   // boxes that somebody is in are replaced, too
-	locked  bool   // this run holds the lock
-	dry     bool   // this run changes nothing
+	// boxes that hold what their images do not are replaced, too
+	replaceDrifted bool
+	locked         bool // this run holds the lock
+	dry            bool // this run changes nothing
 
 	restoring sync.Mutex // the engines are asked at once, and the lock is one
 

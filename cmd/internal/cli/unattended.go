@@ -54,16 +54,24 @@ func (env Env) notNow(ctx context.Context) string {
 const journal = "journalctl --user-unit ocisi-recreate -t ocisi"
 
 // notify shows the user one notification when a run needs him: when it failed
-// for good, or left a box alone. What ends by itself is in the journal only.
+// for good, or skipped a box that is in use or, for the first time, one that has
+// drifted. What ends by itself is in the journal only.
 func (env Env) notify(ctx context.Context, err error) {
 	title, body := "ocisi could not bring images and boxes up to date", "To see why: "+journal+" -e\nTo try again: ocisi recreate"
 	left, leftAlone := errors.AsType[*leftAloneError](err)
 	switch {
 	case err == nil, ctx.Err() != nil, is[*lockedError](err):
 		return
-	case leftAlone:
+	case leftAlone && len(left.boxes) > 0:
 		title = "Somebody is in " + strings.Join(left.boxes, ", ")
 		body = "It was left as it is. Leave it, then type: ocisi recreate"
+	case leftAlone:
+		drifted := env.newlyDrifted(left.drifted)
+		if len(drifted) == 0 {
+			return
+		}
+		title = "ocisi did not replace " + strings.Join(drifted, ", ")
+		body = "What was installed there by hand would be lost. To see it, and what to do: ocisi diff " + drifted[0]
 	case env.triesAgain(ctx):
 		return
 	}
