@@ -15,7 +15,8 @@ import (
 // it.
 //
 // A managed image that the recipe needs and the store has not is a
-// *MissingError, before an engine could look for it in a registry. A step that
+// *MissingError, before an engine could look for it in a registry. If ocisi did not
+// build the image that has the name, it keeps the name: a *ForeignError. A step that
 // fails is a *hierarchy.BuildError. When ctx ends, the running
 // step is ended, and nothing of the build stays but the engine's cache.
 //
@@ -34,7 +35,7 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 	var eg errgroup.Group
 	eg.Go(func() error { return e.has(ctx, r) })
 	eg.Go(func() (err error) {
-		old, replaces, err = e.Inspect(ctx, e.manager.StoreRef(r.Ref))
+		old, replaces, err = e.replaceable(ctx, r.Ref, r.Labels[hierarchy.LabelImage])
 		return err
 	})
 	if err := eg.Wait(); err != nil {
@@ -50,6 +51,21 @@ func (e *Engine) Build(ctx context.Context, r hierarchy.Recipe, emit func(hierar
 		e.removeReplaced(ctx, old, r)
 	}
 	return id, nil
+}
+
+// replaceable returns the image that has a name in the store, or false if there is
+// none. It is a *ForeignError if ocisi did not build it as the image own; own is ""
+// for what is not built as an image of ocisi's, which replaces any.
+func (e *Engine) replaceable(ctx context.Context, ref, own string) (hierarchy.StoredImage, bool, error) {
+	old, found, err := e.Inspect(ctx, e.manager.StoreRef(ref))
+	if err != nil || !found || own == "" {
+		return old, found, err
+	}
+	built, err := e.built(ctx, old)
+	if err == nil && (!built || old.Labels[hierarchy.LabelImage] != own) {
+		err = &ForeignError{Manager: e.manager, Ref: ref}
+	}
+	return old, true, err
 }
 
 // storedLabels returns labels as they are in a store. One without a value is

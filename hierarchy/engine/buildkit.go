@@ -124,7 +124,7 @@ func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
 	}
 	name := filepath.Base(r.Containerfile)
 	text := newTexts()
-	text.files[name] = r.Text
+	text.files[name] = r.SealedText()
 	if r.Ignore != nil {
 		text.files[name+".dockerignore"] = append(slices.Clip(r.Ignore), '\n') // an empty one would not count
 	}

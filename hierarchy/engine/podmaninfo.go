@@ -2,13 +2,9 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/docker/docker/client"
 )
 
 // idRange is a part of a map of ids, as containers/storage writes it.
@@ -33,19 +29,8 @@ type libpodInfo struct {
 
 func (e *Engine) libpodInfo(ctx context.Context) (libpodInfo, error) {
 	var info libpodInfo
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+client.DummyHost+"/v4.0.0/libpod/info", http.NoBody)
-	if err != nil {
-		return info, err
-	}
-	resp, err := e.api.HTTPClient().Do(req)
-	if err != nil {
-		return info, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return info, errors.New("podman answered " + resp.Status)
-	}
-	return info, json.NewDecoder(resp.Body).Decode(&info)
+	err := e.libpod(ctx, "/info", &info)
+	return info, err
 }
 
 // addPodman adds what only podman has: older versions (seen with 4.3) tell that

@@ -80,13 +80,17 @@ func (e *Engine) usersOf(ctx context.Context, name string) []string {
 }
 
 // removeReplaced removes the image that a build took the name from, so that
-// builds do not pile up images without a name. It must be ocisi's own image of
-// the same recipe; the engine refuses when something still needs it, and that
+// builds do not pile up images without a name. It must be provably ocisi's own
+// image of the same recipe; the engine refuses when something still needs it, and that
 // is fine.
 func (e *Engine) removeReplaced(ctx context.Context, old hierarchy.StoredImage, r hierarchy.Recipe) {
 	own := r.Labels[hierarchy.LabelImage]
 	now, found, err := e.Inspect(ctx, old.ID)
 	if err != nil || !found || len(now.Refs) > 0 || own == "" || now.Labels[hierarchy.LabelImage] != own {
+		return
+	}
+	if built, err := e.built(ctx, now); err != nil || !built {
+		e.log.DebugContext(ctx, "kept an image that ocisi did not build", "ref", r.Ref, "id", old.ID, "err", err)
 		return
 	}
 	if len(e.usersOf(ctx, old.ID)) > 0 {

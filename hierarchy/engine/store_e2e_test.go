@@ -83,6 +83,38 @@ func TestE2EReplaced(t *testing.T) {
 	})
 }
 
+// What is committed from a container of ours has our labels and is not ours.
+func TestE2ESealed(t *testing.T) {
+	on(t, func(t *testing.T, w *world) {
+		ref, patched := w.name("seal"), w.name("patched")
+		w.sealed(w.build(w.recipe(ref, base, "RUN echo 1 > /n")), true)
+		w.container("user", ref, "sleep", "1000")
+		w.run("commit", "ocisi-e2e-user", patched)
+		id := w.run("image", "inspect", "--format", "{{.Id}}", patched)
+		w.sealed(id, false)
+		w.run("tag", patched, ref)
+		_, err := w.e.Build(t.Context(), w.recipe(ref, base, "RUN echo 4 > /n"), nil)
+		if _, foreign := errors.AsType[*engine.ForeignError](err); !foreign {
+			t.Errorf("got %v", err)
+		}
+		im, _, err := w.e.Inspect(t.Context(), w.m.StoreRef(ref))
+		w.ok(err)
+		w.sealed(im.ID, false)
+	})
+}
+
+// sealed fails the test unless an image of ours is, or is not, what ocisi built.
+func (w *world) sealed(id string, want bool) {
+	w.t.Helper()
+	im, found, err := w.e.Inspect(w.t.Context(), id)
+	w.ok(err)
+	im, err = w.e.Sealed(w.t.Context(), im)
+	w.ok(err)
+	if !found || im.Labels[hierarchy.LabelImage] == "" || im.Sealed != want {
+		w.t.Errorf("image %s: found %t, sealed %t, labels %v", id, found, im.Sealed, im.Labels)
+	}
+}
+
 func TestE2ERemove(t *testing.T) {
 	on(t, func(t *testing.T, w *world) {
 		ref, other := w.name("remove"), w.name("other")

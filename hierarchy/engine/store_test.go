@@ -81,6 +81,7 @@ func TestRemoveSuperseded(t *testing.T) {
 		{ID: "sha256:00000000000000a2", Labels: labels},
 		{ID: "sha256:00000000000000a3", Labels: labels},
 		{ID: "sha256:00000000000000a4", Labels: labels, Refs: []string{"localhost/tool:1"}},
+		{ID: "sha256:00000000000000a6", Labels: labels, By: "/bin/sh -c make"}, // built FROM one
 	}, Containers: []enginetest.Container{{Name: "user", ImageID: "sha256:00000000000000a3"}}}
 	each(t, state, func(t *testing.T, s *story) {
 		var left []string
@@ -91,7 +92,7 @@ func TestRemoveSuperseded(t *testing.T) {
 		for _, im := range s.state().Images {
 			left = append(left, im.ID[len(im.ID)-2:])
 		}
-		if want := []string{"a1", "a3", "a4"}; !slices.Equal(left, want) {
+		if want := []string{"a1", "a3", "a4", "a6"}; !slices.Equal(left, want) {
 			t.Errorf("images %q, want %q", left, want)
 		}
 	})

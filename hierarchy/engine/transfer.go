@@ -13,14 +13,14 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 )
 
-// ForeignError says that a name is held by an image that is not ocisi's.
+// ForeignError says that a name is held by an image that ocisi did not build.
 type ForeignError struct {
 	Manager hierarchy.Manager
 	Ref     string // name:tag
 }
 
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("an image of %s that is not ocisi's holds the name %s", e.Manager, e.Ref)
+	return fmt.Sprintf("the name %s of %s is taken by an image that ocisi did not build", e.Ref, e.Manager)
 }
 
 // CopyError says that a copy came out other than what it was made from, and was
@@ -41,7 +41,7 @@ func (e *CopyError) Error() string {
 //
 // A name moves to its copy when that is complete and has the layers of what it
 // was made from, and not before; what the name stood for until then is removed if it
-// is ocisi's image of that name and nothing uses it. Whatever ends this in between,
+// is provably ocisi's image of that name and nothing uses it. Whatever ends this in between,
 // in whatever way, leaves at most an image without a name, which the next copy of
 // the same name removes. A name that is held by somebody else's image is a
 // *ForeignError.
@@ -98,11 +98,8 @@ func (c *transfer) look(ctx context.Context, ref string) error {
 		return &MissingError{Ref: "the copy of " + ref + " in " + string(c.to.manager), Need: c.from.manager.StoreRef(ref)}
 	}
 	src := source{StoredImage: im, ref: ref}
-	if src.old, src.held, err = c.to.Inspect(ctx, c.to.manager.StoreRef(ref)); err != nil {
+	if src.old, src.held, err = c.to.replaceable(ctx, ref, ref); err != nil {
 		return err
-	}
-	if src.held && src.old.Labels[hierarchy.LabelImage] != ref {
-		return &ForeignError{Manager: c.to.manager, Ref: ref}
 	}
 	c.sources = append(c.sources, src)
 	return nil

@@ -46,8 +46,8 @@ func (d *decider) copyStep(im *decision, m hierarchy.Manager) Step {
 	if s.Action != Copy || !present {
 		return s
 	}
-	if there.Labels[hierarchy.LabelImage] != im.Ref() {
-		s.Action, s.Reason = Refuse, "foreign image holds this name"
+	if d.foreign(there, im.Ref()) {
+		s.Action, s.Reason = Refuse, Taken
 	} else if owner := d.other(there.Labels); owner != "" {
 		s.Action, s.Reason, s.Owner = Refuse, "an image of "+owner+" holds this name", owner
 	}

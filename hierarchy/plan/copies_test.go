@@ -97,7 +97,7 @@ func TestCopyReasons(t *testing.T) {
 		{"foreign", func(w *world) { copied(w, "godx:1").Labels[hierarchy.LabelImage] = "go:1" }, ""},
 		{"foreign and another", func(w *world) {
 			copied(w, "godx:1").Labels[hierarchy.LabelInputs], copied(w, "godx:1").Labels[hierarchy.LabelImage] = "{}", "go:1"
-		}, "refuse godx:1: foreign image holds this name\n"},
+		}, "refuse godx:1: name taken by an image that ocisi did not build\n"},
 		{"of another config", func(w *world) {
 			copied(w, "godx:1").Labels[hierarchy.LabelInputs] = "{}"
 			copied(w, "godx:1").Labels[hierarchy.LabelConfig] = "/other.yaml"
@@ -105,12 +105,12 @@ func TestCopyReasons(t *testing.T) {
 		{"foreign source", func(w *world) {
 			im, _ := w.store.Image("docker.io/library/godx:1")
 			im.Labels[hierarchy.LabelImage] = "other:1"
-		}, "refuse godx:1: foreign image holds this name\n"},
+		}, "refuse godx:1: name taken by an image that ocisi did not build\n"},
 		{"foreign source, and not there", func(w *world) {
 			im, _ := w.store.Image("docker.io/library/godx:1")
 			im.Labels[hierarchy.LabelImage] = "other:1"
 			w.podman.Images = nil
-		}, "refuse godx:1: foreign image holds this name\ncopy tools:1: podman does not have it\n"},
+		}, "refuse godx:1: name taken by an image that ocisi did not build\ncopy tools:1: podman does not have it\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := twice(t)

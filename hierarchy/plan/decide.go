@@ -127,7 +127,7 @@ func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
 func (d *decider) add(i int, im hierarchy.Image) {
 	n := decision{Image: im, below: map[string]string{}}
 	n.stored, n.present = d.stores[im.Manager].image(im.Manager.StoreRef(im.Ref()))
-	n.foreign = n.present && n.stored.Labels[hierarchy.LabelImage] != im.Ref()
+	n.foreign = n.present && d.foreign(n.stored, im.Ref())
 	n.made, n.known = hierarchy.ReadInputs(n.stored.Labels, im.Ref())
 	d.byKey[im.Key()] = i
 	d.images[i] = n
@@ -144,6 +144,12 @@ func (d *decider) add(i int, im hierarchy.Image) {
 			b.users = append(b.users, i)
 		}
 	}
+}
+
+// foreign reports whether ocisi did not build a stored image as the image of a
+// reference.
+func (d *decider) foreign(stored hierarchy.StoredImage, ref string) bool {
+	return stored.Labels[hierarchy.LabelImage] != ref || d.options.Foreign[stored.ID]
 }
 
 func (d *decider) addBase(m hierarchy.Manager, need hierarchy.Need) {

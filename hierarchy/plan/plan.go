@@ -105,6 +105,10 @@ type Options struct {
 	Config string
 	Exists func(config string) bool
 	Same   func(a, b string) bool
+
+	// Foreign holds the IDs of images that bear ocisi's labels and that ocisi did not
+	// build: what an image is built FROM, or committed from, passes its labels on.
+	Foreign map[string]bool
 }
 
 // Remote is what a registry says of a base.

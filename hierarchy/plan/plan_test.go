@@ -153,7 +153,7 @@ func TestReasons(t *testing.T) {
 		{"base of a foreign parent", func(w *world) {
 			label(w, "tools:1", hierarchy.LabelImage, "other:1")
 			w.registry["ghcr.io/x/base:1"] = sum("new")
-		}, plan.Options{Refresh: true}, "pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrefuse tools:1: foreign image holds this name\n" +
+		}, plan.Options{Refresh: true}, "pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrefuse tools:1: name taken by an image that ocisi did not build\n" +
 			"rebuild go:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + below + "rebuild zig:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n"},
 		{"base removed and moved", func(w *world) { w.store.Images = w.store.Images[1:]; w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{Refresh: true},
 			"pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
@@ -172,20 +172,20 @@ func TestReasons(t *testing.T) {
 			"pull localhost/my:2: base is not in the store\nrebuild tools:1: base localhost/my:2 is new\n" + rest},
 		{"force", func(*world) {}, plan.Options{Force: true}, "rebuild tools:1: forced\nrebuild go:1: forced; parent tools is rebuilt\nrebuild godx:1: forced; parent go is rebuilt\n" +
 			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: forced; parent tools is rebuilt\n"},
-		{"foreign image", func(w *world) { label(w, "zig:1", hierarchy.LabelImage, "tools:1") }, plan.Options{}, "refuse zig:1: foreign image holds this name\n"},
+		{"foreign image", func(w *world) { label(w, "zig:1", hierarchy.LabelImage, "tools:1") }, plan.Options{}, "refuse zig:1: name taken by an image that ocisi did not build\n"},
 		{"foreign image of a box", func(w *world) {
 			w.store.Images[3].ID, w.store.Images[3].Content = "sha256:other", "other"
 			label(w, "godx:1", hierarchy.LabelImage, "other:1")
-		}, plan.Options{}, "refuse godx:1: foreign image holds this name\n"},
+		}, plan.Options{}, "refuse godx:1: name taken by an image that ocisi did not build\n"},
 		{"foreign image between", func(w *world) {
 			label(w, "go:1", hierarchy.LabelImage, "other:1")
 			w.files["d/Containerfile.tools"] += "RUN more"
 		}, plan.Options{},
-			"rebuild tools:1: Containerfile changed\nrefuse go:1: foreign image holds this name\nrebuild zig:1: parent tools is rebuilt\n"},
+			"rebuild tools:1: Containerfile changed\nrefuse go:1: name taken by an image that ocisi did not build\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"foreign image of a parent's parent", func(w *world) {
 			w.store.Images[1].ID = "sha256:other"
 			label(w, "tools:1", hierarchy.LabelImage, "other:1")
-		}, plan.Options{}, "refuse tools:1: foreign image holds this name\n"},
+		}, plan.Options{}, "refuse tools:1: name taken by an image that ocisi did not build\n"},
 		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},

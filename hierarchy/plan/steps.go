@@ -61,7 +61,7 @@ func (d *decider) imageStep(im *decision, needs []Target) Step {
 	case im.owner != "":
 		s.Action, s.Reason, s.Owner = Refuse, "an image of "+im.owner+" holds this name", im.owner
 	case im.foreign:
-		s.Action, s.Reason = Refuse, "foreign image holds this name"
+		s.Action, s.Reason = Refuse, Taken
 	case im.build:
 		s.Action = Rebuild
 		if !im.present {
@@ -101,6 +101,9 @@ func (im *decision) why() []string {
 	}
 	return append(out, im.late...)
 }
+
+// Taken is the reason of an image that is refused because another one has its name.
+const Taken = "name taken by an image that ocisi did not build"
 
 // NoBox is the reason of a box that is refused because an ordinary container has
 // its name.

@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
-	"github.com/klmcwhirter/ocisi/hierarchy/apply"
-	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
@@ -20,12 +18,8 @@ func (s *session) Copy(ctx context.Context, steps []plan.Step, emit func(hierarc
 	errs := s.engines[steps[0].From].CopyTo(ctx, s.engines[steps[0].Manager], refs, emit)
 	failed := map[plan.Target]error{}
 	for _, st := range steps {
-		err := errs[st.Name]
-		if is[*engine.ForeignError](err) {
-			err = &apply.RefusedError{Target: st.Target, Reason: err.Error()}
-		}
-		if err != nil {
-			failed[st.Target] = err
+		if err := errs[st.Name]; err != nil {
+			failed[st.Target] = refusedFor(st, err)
 		}
 	}
 	return failed

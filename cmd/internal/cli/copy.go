@@ -120,7 +120,10 @@ func (o *copyOptions) copy(ctx context.Context, s *session, g *hierarchy.Graph, 
 			return &notBuiltError{im.Key(), foreign}
 		}
 	}
-	p := plan.Copies(g, stores, s.options())
+	p, err := s.proved(ctx, stores, s.options(), func(o plan.Options) plan.Plan { return plan.Copies(g, stores, o) })
+	if err != nil {
+		return err
+	}
 	if err := s.weighCopies(ctx, stores, p.Steps); err != nil {
 		return err
 	}

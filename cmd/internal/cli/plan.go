@@ -77,7 +77,10 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 		options.Remote = s.remote(ctx, g, stores, true)
 		o.env.warnUnknown(options.Remote)
 	}
-	p := plan.New(g, stores, options)
+	p, err := s.proved(ctx, stores, options, func(o plan.Options) plan.Plan { return plan.New(g, stores, o) })
+	if err != nil {
+		return plan.Plan{}, 0, err
+	}
 	if o.checkBases {
 		s.weighPulls(ctx, p.Steps)
 	}

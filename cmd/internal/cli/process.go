@@ -187,7 +187,10 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 		o.Remote = s.remote(ctx, r.wanted, stores, false)
 		r.env.warnUnknown(o.Remote)
 	}
-	p := plan.New(r.wanted, stores, o)
+	p, err := s.proved(ctx, stores, o, func(o plan.Options) plan.Plan { return plan.New(r.wanted, stores, o) })
+	if err != nil {
+		return plan.Plan{}, 0, err
+	}
 	if r.refresh {
 		s.weighPulls(ctx, p.Steps)
 	}

@@ -222,7 +222,8 @@ func (s *session) Build(ctx context.Context, st plan.Step, emit func(hierarchy.P
 	}
 	r := im.Recipe(s.config, made)
 	r.NoCache = r.NoCache || st.NoCache
-	return e.Build(ctx, r, emit)
+	id, err := e.Build(ctx, r, emit)
+	return id, refusedFor(st, err)
 }
 
 // with opens engines for as long as f runs.

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type recipe struct {
 	Args    map[string]string
 	Labels  map[string]string
 	NoCache bool
+	By      string // the entry of the history that a LABEL at the end leaves; "" without one
 }
 
 // event is what happens in a build: a step starts, prints, fails.
@@ -66,7 +68,7 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 	defer s.mu.Unlock()
 	im := Image{
 		Layers: slices.Clone(parent.Layers), Labels: maps.Clone(parent.Labels), Config: parent.Config,
-		Files: maps.Clone(parent.Files), Commands: parent.Commands,
+		Files: maps.Clone(parent.Files), Commands: parent.Commands, By: cmp.Or(r.By, "CMD"),
 	}
 	if im.Labels == nil {
 		im.Labels = make(map[string]string)

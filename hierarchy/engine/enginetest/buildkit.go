@@ -255,7 +255,7 @@ func (k *buildKit) receive(ctx context.Context, r *control.SolveRequest, dir str
 		return err
 	}
 	data, err := os.ReadFile(filepath.Join(file.DestDir, name))
-	rec.Text = string(data)
+	rec.Text, rec.By = withoutLabel(string(data))
 	if err != nil || !copies.Match(data) {
 		return err
 	}

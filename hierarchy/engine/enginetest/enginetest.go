@@ -127,6 +127,7 @@ type Image struct {
 	Config  Config            // what containers inherit besides
 	Layers  []Layer           // from the base up
 	Created int64             // Unix seconds
+	By      string            // the last entry of its history; "" is the one that sets ocisi's labels, where it has them
 	Undated bool              // the history does not say when: podman fails at it
 
 	Files    map[string]string // as in Container

@@ -1,6 +1,9 @@
 package enginetest
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -15,11 +18,55 @@ func (a *api) history(w http.ResponseWriter, im Image) {
 		refuse(w, http.StatusInternalServerError, "runtime error: invalid memory address or nil pointer dereference")
 		return
 	}
-	history := []dtypes.HistoryResponseItem{{ID: im.ID, CreatedBy: "CMD", Created: im.Created}}
+	history := []dtypes.HistoryResponseItem{{ID: im.ID, CreatedBy: im.lastEntry(), Created: im.Created}}
 	for _, l := range slices.Backward(im.Layers) {
 		history = append(history, dtypes.HistoryResponseItem{ID: "<missing>", CreatedBy: a.store.madeBy(l), Size: l.Size, Created: im.Created})
 	}
 	answer(w, http.StatusOK, history)
+}
+
+// libpodImage answers GET /libpod/images/NAME/json with what is asked of it.
+func (a *api) libpodImage(w http.ResponseWriter, r *http.Request) {
+	a.store.mu.Lock()
+	defer a.store.mu.Unlock()
+	im := a.store.image(r.PathValue("name"))
+	if im == nil {
+		refuse(w, http.StatusNotFound, "no such image")
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"Id": im.ID, "History": []map[string]string{{"created_by": im.lastEntry()}}})
+}
+
+// lastEntry returns the last entry of an image's history.
+func (im Image) lastEntry() string {
+	if ref := im.Labels["ocisi.image"]; ref != "" && im.By == "" {
+		return labeledBy(map[string]string{"ocisi.image": ref})
+	}
+	return cmp.Or(im.By, "CMD")
+}
+
+// labeledBy returns the entry that podman build --label leaves in a history; "" if
+// there is no label.
+func labeledBy(labels map[string]string) string {
+	by := ""
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		by += fmt.Sprintf(" %q=%q", key, labels[key])
+	}
+	if by == "" {
+		return ""
+	}
+	return "/bin/sh -c #(nop) LABEL" + by
+}
+
+// withoutLabel cuts a LABEL off the end of a Containerfile: it is an entry of the
+// history, and BuildKit reports no step of it.
+func withoutLabel(text string) (rest, by string) {
+	lines := strings.SplitAfter(strings.TrimRight(text, "\n"), "\n")
+	last := lines[len(lines)-1]
+	if !strings.HasPrefix(last, "LABEL ") {
+		return text, ""
+	}
+	return strings.TrimSuffix(text, last+"\n"), last
 }
 
 // madeBy returns how the engine notes the line that made a layer.

@@ -27,6 +27,7 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("GET /version", a.version)
 	mux.HandleFunc("GET /info", a.info)
 	mux.HandleFunc("GET /libpod/info", a.libpodInfo)
+	mux.HandleFunc("GET /libpod/images/{name}/json", a.libpodImage)
 	mux.HandleFunc("GET /images/json", a.listImages)
 	mux.HandleFunc("POST /images/create", a.pull)
 	mux.HandleFunc("GET /images/", a.oneImage)

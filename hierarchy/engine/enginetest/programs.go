@@ -247,5 +247,6 @@ func (p *program) buildRecipe(args []string) (r recipe, iidfile string) {
 	if ref := r.Labels["ocisi.image"]; ref != "" {
 		r.Image = ref
 	}
+	r.By = labeledBy(r.Labels)
 	return r, iidfile
 }

@@ -1,0 +1,64 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+)
+
+// What ocisi builds is sealed in either engine. An image that was built FROM one or
+// committed from a container of one has its labels, and another last step.
+func TestSealed(t *testing.T) {
+	each(t, withBase(), func(t *testing.T, s *story) {
+		_, err := s.Build(t.Context(), s.recipe("tool:1", fromBase+"RUN one"), nil)
+		s.ok(err)
+		s.server.Edit(string(s.Manager()), func(st *enginetest.State) {
+			labels := map[string]string{hierarchy.LabelImage: "tool:1"}
+			for name, by := range map[string]string{"run:1": "RUN two", "commit:1": "/bin/sh", "label:1": "LABEL x=y"} {
+				st.Images = append(st.Images, enginetest.Image{ID: "sha256:00000000000" + name[:3], Refs: []string{s.full(name)}, Labels: labels, By: by})
+			}
+		})
+		for name, want := range map[string]bool{"tool:1": true, "run:1": false, "commit:1": false, "label:1": false} {
+			im, found, err := s.Inspect(t.Context(), s.full(name))
+			s.ok(err)
+			if im, err = s.Sealed(t.Context(), im); err != nil || !found || im.Sealed != want {
+				t.Errorf("%s: found %t, sealed %t, %v", name, found, im.Sealed, err)
+			}
+		}
+		gone := hierarchy.StoredImage{ID: "sha256:0000000000000000", Labels: map[string]string{hierarchy.LabelImage: "tool:1"}}
+		if im, err := s.Sealed(t.Context(), gone); err != nil || im.Sealed {
+			t.Errorf("one that is gone: %t, %v", im.Sealed, err)
+		}
+	})
+}
+
+// An image that the user has patched keeps the name of ours.
+func TestBuildKeepsPatchedImage(t *testing.T) {
+	state := withBase()
+	state.Images = append(state.Images, enginetest.Image{ID: "sha256:1111111111111111", Refs: []string{"localhost/tool:1", "docker.io/library/tool:1"}, Labels: map[string]string{hierarchy.LabelImage: "tool:1"}, By: "RUN patch"})
+	each(t, state, func(t *testing.T, s *story) {
+		_, err := s.Build(t.Context(), s.recipe("tool:1", fromBase+"RUN new\n"), nil)
+		if _, foreign := errors.AsType[*engine.ForeignError](err); !foreign || s.id("tool:1") != "sha256:1111111111111111" || s.called(" build ") {
+			t.Errorf("%v, calls %q", err, s.server.Calls())
+		}
+	})
+}
+
+// So it does in the other engine's store, and one without a name is kept as well.
+func TestCopyToKeepsPatchedImage(t *testing.T) {
+	pairs(t, func(from, to hierarchy.Manager) []enginetest.Image {
+		patched, loose := built(from, "go:1", "old", "sha256:a"), built(from, "dx:1", "old", "sha256:a")
+		patched.Refs, patched.By = []string{to.StoreRef("go:1")}, "RUN patch"
+		loose.Refs, loose.By = nil, "RUN patch"
+		return []enginetest.Image{patched, loose}
+	}, func(p *pair) {
+		errs := p.copy(p.t.Context(), "go:1", "dx:1")
+		if _, foreign := errors.AsType[*engine.ForeignError](errs["go:1"]); !foreign || len(errs) != 1 {
+			p.t.Error(errs)
+		}
+		p.holds("go:1=go:1 old", "dx:1=dx:1 new", "=dx:1 old")
+	})
+}
