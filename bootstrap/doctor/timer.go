@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -37,11 +38,11 @@ func timer(ctx context.Context, f Facts) Result {
 	if err != nil {
 		return info("the timer is installed; " + err.Error())
 	}
-	return lastRun(units[0], units[1])
+	return lastRun(f.Host.User.UID, units[0], units[1])
 }
 
 // lastRun tells what systemd says of the two units.
-func lastRun(clock, service map[string]string) Result {
+func lastRun(uid int, clock, service map[string]string) Result {
 	switch {
 	case clock["LoadState"] == "not-found":
 		return warn("the timer is installed, and the user's systemd has not read it", "systemctl --user daemon-reload", timerOn)
@@ -50,7 +51,7 @@ func lastRun(clock, service map[string]string) Result {
 	case clock["ActiveState"] != "active":
 		return warn("the timer is switched on, and does not run: it is "+clock["ActiveState"], "systemctl --user start "+timerUnit)
 	case service["Result"] != "" && service["Result"] != "success":
-		return warn("the timer's last run failed: "+service["Result"], "journalctl --user-unit "+serviceUnit+" -t ocisi --lines 50")
+		return warn("the timer's last run failed: "+service["Result"], fmt.Sprintf("journalctl -t ocisi _UID=%d --lines 50", uid))
 	}
 	if next := clock["NextElapseUSecRealtime"]; next != "" {
 		return ok("the timer runs next " + next)

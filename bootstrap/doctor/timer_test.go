@@ -52,7 +52,7 @@ func TestTimer(t *testing.T) {
 		{"not read", "timer", timers("/usr/bin/ocisi", "LoadState=not-found\n"+fine), doctor.Warn, "has not read it", "systemctl --user daemon-reload ; " + enable},
 		{"off", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=disabled\nActiveState=inactive\n"+fine), doctor.Info, "not switched on", enable},
 		{"stopped", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=inactive\n"+fine), doctor.Warn, "it is inactive", "systemctl --user start ocisi-recreate.timer"},
-		{"failed", "timer", timers("/usr/bin/ocisi", on+failed), doctor.Warn, "the timer's last run failed: exit-code", "journalctl --user-unit ocisi-recreate.service -t ocisi --lines 50"},
+		{"failed", "timer", timers("/usr/bin/ocisi", on+failed), doctor.Warn, "the timer's last run failed: exit-code", "journalctl -t ocisi _UID=1001 --lines 50"},
 		{"no next run", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"+fine), doctor.OK, "the timer is on", ""},
 		{"half an answer", "timer", timers("/usr/bin/ocisi", on), doctor.Info, "1 answers for 2 units", ""},
 		{"nobody to ask", "timer", asleep, doctor.Info, "the timer is installed; asking the user's systemd", ""},

@@ -113,7 +113,7 @@ func newTimerStatus(env Env) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return writeJSON(env.Stdout, statusOf(st))
+				return writeJSON(env.Stdout, env.statusOf(st))
 			}
 			return env.showTimer(st)
 		},
@@ -122,8 +122,8 @@ func newTimerStatus(env Env) *cobra.Command {
 	return cmd
 }
 
-func statusOf(st timer.State) timerStatus {
-	out := timerStatus{Enabled: st.Enabled, Active: st.Active, Unit: st.Unit, Running: st.Running, Log: journal, Next: known(st.Next), Battery: known(st.Unmet)}
+func (env Env) statusOf(st timer.State) timerStatus {
+	out := timerStatus{Enabled: st.Enabled, Active: st.Active, Unit: st.Unit, Running: st.Running, Log: env.journal(), Next: known(st.Next), Battery: known(st.Unmet)}
 	if !st.Ended.IsZero() {
 		out.Last = &timerRun{st.Ended, st.Exit, st.Result}
 	}
@@ -156,7 +156,7 @@ func (env Env) showTimer(st timer.State) error {
 	if !st.Unmet.IsZero() {
 		rows = append(rows, []string{"left out", env.moment(st.Unmet) + ": on battery"})
 	}
-	return table(env.Stdout, append(rows, []string{"log", journal}))
+	return table(env.Stdout, append(rows, []string{"log", env.journal()}))
 }
 
 func (env Env) lastRun(st timer.State) string {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -50,14 +51,16 @@ func (env Env) notNow(ctx context.Context) string {
 	return ""
 }
 
-// journal shows what the timer's runs printed.
-const journal = "journalctl --user-unit ocisi-recreate -t ocisi"
+// journal returns the command that shows what the timer's runs printed. It does
+// not ask for the unit: journald finds none for a process that has ended by the
+// time it looks.
+func (env Env) journal() string { return fmt.Sprintf("journalctl -t ocisi _UID=%d", env.UID) }
 
 // notify shows the user one notification when a run needs him: when it failed
 // for good, or skipped a box that is in use or, for the first time, one that has
 // drifted. What ends by itself is in the journal only.
 func (env Env) notify(ctx context.Context, err error) {
-	title, body := "ocisi could not bring images and boxes up to date", "To see why: "+journal+" -e\nTo try again: ocisi recreate"
+	title, body := "ocisi could not bring images and boxes up to date", "To see why: "+env.journal()+" -e\nTo try again: ocisi recreate"
 	left, leftAlone := errors.AsType[*leftAloneError](err)
 	switch {
 	case err == nil, ctx.Err() != nil, is[*lockedError](err):
