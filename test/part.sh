@@ -51,7 +51,10 @@ start=$SECONDS status=0
 (run "$@") > "$log" 2>&1 < /dev/null || status=$?
 seconds=$((SECONDS - start))
 if [[ -n ${OCISI_HOST_NAME:-} ]]; then
-	test/host/host.sh wipe "${SUITE:-forky}" >> "$log" 2>&1 || true
+	if ! test/host/host.sh wipe "${SUITE:-forky}" >> "$log" 2>&1; then
+		echo "FAIL: $name left its test host $OCISI_HOST_NAME" >> "$log"
+		status=1
+	fi
 fi
 cpu=$(cpu_seconds) passed=$(count PASS) failed=$(count FAIL)
 if [[ -n $cgroup ]] && ! rmdir "$cgroup" 2> /dev/null; then

@@ -28,6 +28,8 @@ expect 1 'the reason' part pool-hidden 10 printf -- '--- FAIL: TestA (0.00s)\n  
 expect 0 ' 0 tests' part pool-empty 10 true
 expect 0 'ok    pool-slow' part pool-slow 0 bash -c 'echo "1 passed, 0 failed"; sleep 1.1'
 
+# A host of this name was never made; wiping one of a suite that does not exist fails.
+expect 1 'left its test host' env OCISI_HOST_NAME=oc-pool SUITE=none test/part.sh pool-host 10 echo '1 passed, 0 failed'
 expect 1 'left processes' part pool-left 10 bash -c 'sleep 5 & echo "1 passed, 0 failed"'
 
 expect 0 $'\n5 passed, 0 failed' test/report.sh 1 pool-good pool-sum
