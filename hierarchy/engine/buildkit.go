@@ -69,6 +69,15 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 	if err != nil {
 		return "", err
 	}
+	// With containerd's store, BuildKit takes a name away from an image without
+	// keeping that image, also if containers use it. Docker's own tag keeps it.
+	tag, err := e.usesContainerd(ctx)
+	if err != nil {
+		return "", err
+	}
+	if tag {
+		delete(opt.Exports[0].Attrs, "name")
+	}
 	bk, err := e.buildKit(ctx)
 	if err != nil {
 		return "", fmt.Errorf("connecting to docker's BuildKit: %w", err)
@@ -92,7 +101,11 @@ func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit fun
 	if err != nil {
 		return "", p.failure(r.Ref, inWords(ctx, err))
 	}
-	return e.builtID(ctx, r, res)
+	id, err := e.builtID(ctx, r, res)
+	if err != nil || !tag {
+		return id, err
+	}
+	return id, e.Tag(ctx, id, r.Ref)
 }
 
 // quiet gives BuildKit's client a logger that writes where ours does. Its own

@@ -157,13 +157,13 @@ func TestRealFreed(t *testing.T) {
 			return all
 		}
 		near := func(got, want int64) bool { return got >= want && got < want+150_000 }
-		own, total, err := w.e.Freed(t.Context(), full(parent, a))
-		if err != nil || !near(total, 2_000_000) || !near(own[w.m.StoreRef(a)], 2_000_000) || own[w.m.StoreRef(parent)] != 0 {
-			t.Errorf("a child stays: own %v, total %d, %v", own, total, err)
+		got, err := w.e.Freed(t.Context(), full(parent, a))
+		if err != nil || !near(got.Total, 2_000_000) || !near(got.Own[w.m.StoreRef(a)], 2_000_000) || got.Own[w.m.StoreRef(parent)] != 0 {
+			t.Errorf("a child stays: %+v, %v", got, err)
 		}
-		own, total, err = w.e.Freed(t.Context(), full(parent, a, b))
-		if err != nil || !near(total, 7_000_000) || !near(own[w.m.StoreRef(b)], 1_000_000) || own[w.m.StoreRef(parent)] != 0 {
-			t.Errorf("all go: own %v, total %d, %v", own, total, err)
+		got, err = w.e.Freed(t.Context(), full(parent, a, b))
+		if err != nil || !near(got.Total, 7_000_000) || !near(got.Own[w.m.StoreRef(b)], 1_000_000) || got.Own[w.m.StoreRef(parent)] != 0 {
+			t.Errorf("all go: %+v, %v", got, err)
 		}
 	})
 }

@@ -122,14 +122,15 @@ func TestFreed(t *testing.T) {
 			for ref, n := range test.own {
 				want[s.full(ref)] = n
 			}
-			own, total, err := s.Freed(t.Context(), refs)
-			if err != nil || total != test.total || !maps.Equal(own, want) {
-				t.Errorf("%q: own %v, total %d, %v", test.refs, own, total, err)
+			got, err := s.Freed(t.Context(), refs)
+			if err != nil || got.Total != test.total || !maps.Equal(got.Own, want) || len(got.Estimated) > 0 {
+				t.Errorf("%q: %+v, %v", test.refs, got, err)
 			}
 		}
 		id := "sha256:00000000000000aa"
-		if own, total, err := s.Freed(t.Context(), []string{id}); err != nil || total != 40 || own[id] != 40 {
-			t.Errorf("by ID: own %v, total %d, %v", own, total, err)
+		unlisted := "sha256:00000000000000bb"
+		if got, err := s.Freed(t.Context(), []string{id, unlisted}); err != nil || got.Total != 40 || got.Own[id] != 40 || got.Estimated[id] || !got.Estimated[unlisted] {
+			t.Errorf("by ID: %+v, %v", got, err)
 		}
 	})
 }

@@ -121,8 +121,9 @@ func (w *world) freed(refs ...string) {
 	for _, ref := range refs {
 		full = append(full, w.m.StoreRef(ref))
 	}
-	_, told, err := w.e.Freed(w.t.Context(), full)
+	freed, err := w.e.Freed(w.t.Context(), full)
 	w.ok(err)
+	told := freed.Total
 	before := w.onDisk()
 	for _, ref := range full {
 		w.ok(w.e.RemoveImage(w.t.Context(), ref))

@@ -37,10 +37,16 @@ type story struct {
 	dir    string
 }
 
-// each runs a test on both engines, whose stores begin with state. Names in
-// state that begin with localhost/ are docker.io/library/ in docker.
+// each runs a test on both engines, and on docker with the containerd image store.
+// The stores begin with state. Names in state that begin with localhost/ are
+// docker.io/library/ in docker.
 func each(t *testing.T, state enginetest.State, test func(t *testing.T, s *story)) {
 	t.Helper()
+	t.Run("containerd", func(t *testing.T) {
+		state := state
+		state.Containerd = true
+		test(t, start(t, hierarchy.Docker, state))
+	})
 	for _, m := range []hierarchy.Manager{hierarchy.Docker, hierarchy.Podman} {
 		t.Run(string(m), func(t *testing.T) {
 			test(t, start(t, m, state))

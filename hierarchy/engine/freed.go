@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
@@ -14,19 +15,25 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 )
 
-// Freed returns what the removal of images, given by full name or ID, sets free,
-// in bytes as the engine counts layers: own is what no other image of the store
-// has, by what the image was given by; total is what all of them together have
-// and no image that stays; both with the copies that podman's store keeps of the
-// images for other maps of users, as far as that is known. An image that keeps
-// another name stays, and so does one that is not there. Layers that docker's
-// build cache holds, too, are only gone with it.
-func (e *Engine) Freed(ctx context.Context, refs []string) (own map[string]int64, total int64, err error) {
+// Reclaimable is what the removal of images sets free, in bytes as the engine counts
+// layers, with the copies that podman's store keeps of the images for other maps of
+// users, as far as that is known.
+type Reclaimable struct {
+	Own       map[string]int64 // what no other image of the store has, by what the image was given by
+	Total     int64            // what all of them together have, and no image that stays
+	Estimated map[string]bool  // the images whose own bytes are estimated, or unknown
+}
+
+// Freed returns what the removal of images, given by full name or ID, sets free. An
+// image that keeps another name stays, and so does one that the store does not list:
+// what it takes is unknown. Layers that docker's build cache holds, too, are only
+// gone with it.
+func (e *Engine) Freed(ctx context.Context, refs []string) (Reclaimable, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	list, err := e.api.ImageList(ctx, image.ListOptions{})
 	if err != nil {
-		return nil, 0, fmt.Errorf("asking %s what it holds: %w", e.manager, inWords(ctx, err))
+		return Reclaimable{}, fmt.Errorf("asking %s what it holds: %w", e.manager, inWords(ctx, err))
 	}
 	going, stay := leaving(list, refs)
 	names := make([]string, len(going))
@@ -40,21 +47,28 @@ func (e *Engine) Freed(ctx context.Context, refs []string) (own map[string]int64
 	}
 	stored, err := e.Layers(ctx, names)
 	if err != nil {
-		return nil, 0, err
+		return Reclaimable{}, err
 	}
 	for i, im := range going {
 		stored[i].Ref = fullID(im.ID)
 	}
 	others, err := e.diffIDs(ctx, stay)
 	if err != nil {
-		return nil, 0, fmt.Errorf("asking %s for layers: %w", e.manager, inWords(ctx, err))
+		return Reclaimable{}, fmt.Errorf("asking %s for layers: %w", e.manager, inWords(ctx, err))
 	}
 	stored = append(stored, others...)
 	copied, err := e.copied(ctx, gone)
 	if err != nil {
-		return nil, 0, err
+		return Reclaimable{}, err
 	}
-	return ownOf(layers.Analyze(stored), copied, going, refs), freedBy(stored, gone) + sum(copied, gone), nil
+	r := ownOf(layers.Analyze(stored), copied, going, refs)
+	r.Total = freedBy(stored, gone) + sum(copied, gone)
+	for _, ref := range refs {
+		if strings.HasPrefix(ref, "sha256:") && !slices.ContainsFunc(list, func(im image.Summary) bool { return fullID(im.ID) == ref }) {
+			r.Estimated[ref] = true // of a container whose image was removed by force
+		}
+	}
+	return r, nil
 }
 
 // copied returns what the copies of images take in all, by ID; none where that
@@ -121,18 +135,22 @@ func (e *Engine) diffIDs(ctx context.Context, list []image.Summary) ([]layers.Im
 	return images, eg.Wait()
 }
 
-// ownOf returns the bytes of what only one image has, for the names and IDs
-// that images were given by.
-func ownOf(report layers.Report, copied map[string]int64, gone []image.Summary, refs []string) map[string]int64 {
-	own := make(map[string]int64)
+// ownOf returns what only one image has, for the names and IDs that images were
+// given by.
+func ownOf(report layers.Report, copied map[string]int64, gone []image.Summary, refs []string) Reclaimable {
+	r := Reclaimable{Own: make(map[string]int64), Estimated: make(map[string]bool)}
 	for i, im := range gone {
+		estimated := slices.ContainsFunc(report.Images[i].Layers, func(l layers.LayerReport) bool { return l.Images == 1 && l.Estimated })
 		for _, name := range append(fullRefs(im.RepoTags), fullID(im.ID)) {
 			if slices.Contains(refs, name) {
-				own[name] = report.Images[i].Own + copied[fullID(im.ID)]
+				r.Own[name] = report.Images[i].Own + copied[fullID(im.ID)]
+				if estimated {
+					r.Estimated[name] = true
+				}
 			}
 		}
 	}
-	return own
+	return r
 }
 
 // freedBy returns how many bytes only images that go have, by ID.

@@ -18,7 +18,8 @@ import (
 )
 
 // Layers returns the layers of images, given by full name or ID, in the order
-// given. Sizes are bytes, but not of the same kind everywhere
+// given. One that the store does not list is Unlisted and has none: docker keeps
+// the container of an image that was removed by force. Sizes are bytes, but not of the same kind everywhere
 // (docs/decisions/0022): docker counts what is in files, and in containerd's
 // store what they take on disk; of podman's store it is what a layer takes on
 // disk, in whole blocks, where its files can be read, and else the size of the
@@ -37,6 +38,10 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 		}
 		eg.Go(func() (err error) {
 			parts[i], err = e.pieces(egCtx, ref)
+			if errdefs.IsNotFound(err) {
+				images[i].Unlisted = true
+				return nil
+			}
 			return err
 		})
 	}
@@ -46,7 +51,7 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 	e.findEmpty(ctx, refs, parts)
 	e.weigh(ctx, parts)
 	for i, ref := range refs {
-		images[i] = layers.Image{Ref: ref, Layers: parts[i].pair(e.differs.historyFromTop)}
+		images[i].Ref, images[i].Layers = ref, parts[i].pair(e.differs.historyFromTop)
 	}
 	return images, nil
 }

@@ -165,9 +165,9 @@ func TestFreedWithCopies(t *testing.T) {
 		if s.Manager() == hierarchy.Podman {
 			high, low = upper+2*copied, lower
 		}
-		own, total, err := s.Freed(t.Context(), []string{s.full("high:1")})
-		if err != nil || total != high || own[s.full("high:1")] != high {
-			t.Errorf("%v, %d bytes will be free, %v; want %d", own, total, err, high)
+		got, err := s.Freed(t.Context(), []string{s.full("high:1")})
+		if err != nil || got.Total != high || got.Own[s.full("high:1")] != high {
+			t.Errorf("%+v will be free, %v; want %d", got, err, high)
 		}
 		unused, err := s.Unused(t.Context(), nil)
 		s.ok(err)

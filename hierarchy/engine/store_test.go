@@ -196,8 +196,11 @@ func TestLayers(t *testing.T) {
 		if r.Stored != 100+1<<20 || r.Images[0].Own != 1<<20 || r.Images[0].Shared != 100 || r.Images[1].Own != 0 || r.Images[1].Ref != refs[1] {
 			t.Errorf("%+v", r)
 		}
-		if _, err := s.Layers(t.Context(), []string{"nosuch:1"}); err == nil {
-			t.Error("an image that is not there has layers")
+		images, err = s.Layers(t.Context(), []string{"nosuch:1", "sha256:00000000000000aa"})
+		s.ok(err)
+		r = layers.Analyze(images)
+		if !r.Estimated || r.Stored != 0 || !r.Images[0].Unlisted || !r.Images[1].Unlisted || len(r.Images[1].Layers) != 0 {
+			t.Errorf("of images that are not there: %+v", r)
 		}
 	})
 }

@@ -28,6 +28,7 @@ type Image struct {
 	Light    bool     // is meant to add next to nothing to its parent
 	Versions []string // arguments that say which version of something it has
 	Layers   []Layer
+	Unlisted bool    // the store has no image of this ID: its layers are unknown
 	Copies   []int64 // bytes of each copy of all its layers that the store keeps for another map of ids
 	Boxes    []Box   // made from it
 }
@@ -49,22 +50,23 @@ type Report struct {
 	Copied     int64         `json:"copied"`              // bytes of copies for other maps of ids
 	Written    int64         `json:"written"`             // bytes that boxes have written
 	Kept       int64         `json:"kept"`                // the part of Written that is former boxes'
-	Estimated  bool          `json:"estimated,omitempty"` // the size of a layer is
+	Estimated  bool          `json:"estimated,omitempty"` // the size of a layer is, or the layers of an image are unknown
 	Images     []ImageReport `json:"images"`              // in the order given
 	Tree       []Node        `json:"tree"`                // the lowest layers, those with the most bytes above them first
 }
 
 // ImageReport is the part of one image. Own and Shared add up to its size.
 type ImageReport struct {
-	Ref    string        `json:"ref"`
-	Was    string        `json:"was,omitempty"`
-	Parent string        `json:"parent,omitempty"` // the nearest image of the report that it is built on
-	Own    int64         `json:"own"`              // bytes that no other image of the report uses
-	Shared int64         `json:"shared"`           // bytes that at least one other image of the report uses
-	Added  int64         `json:"added,omitempty"`  // bytes of what it adds to its parent
-	Copied int64         `json:"copied,omitempty"`
-	Boxes  []Box         `json:"boxes,omitempty"`
-	Layers []LayerReport `json:"layers"` // from the base up
+	Ref      string        `json:"ref"`
+	Was      string        `json:"was,omitempty"`
+	Unlisted bool          `json:"unlisted,omitempty"` // the store has no image of this ID: its layers are unknown
+	Parent   string        `json:"parent,omitempty"`   // the nearest image of the report that it is built on
+	Own      int64         `json:"own"`                // bytes that no other image of the report uses
+	Shared   int64         `json:"shared"`             // bytes that at least one other image of the report uses
+	Added    int64         `json:"added,omitempty"`    // bytes of what it adds to its parent
+	Copied   int64         `json:"copied,omitempty"`
+	Boxes    []Box         `json:"boxes,omitempty"`
+	Layers   []LayerReport `json:"layers"` // from the base up
 }
 
 // LayerReport is one layer of one image.
@@ -141,6 +143,7 @@ func Analyze(images []Image) Report {
 // add counts what an image takes besides its layers.
 func (r *Report) add(im ImageReport) {
 	r.Copied += im.Copied
+	r.Estimated = r.Estimated || im.Unlisted
 	for _, b := range im.Boxes {
 		r.Written += b.Written
 		if b.Generation > 0 {
@@ -150,7 +153,7 @@ func (r *Report) add(im ImageReport) {
 }
 
 func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
-	r := ImageReport{Ref: im.Ref, Was: im.Was, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
+	r := ImageReport{Ref: im.Ref, Was: im.Was, Unlisted: im.Unlisted, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
 	for i := range im.Layers {
 		c := chains[ids[i]]
 		r.Layers[i] = c.LayerReport

@@ -53,12 +53,16 @@ type Step struct {
 	// just before.
 	ID     string   `json:"id,omitempty"`
 	Action Action   `json:"action"`
-	Reason string   `json:"reason"`           // in words a person understands
-	Needs  []Target `json:"needs,omitempty"`  // steps that must have been done
-	Bytes  int64    `json:"bytes,omitempty"`  // of a removal: what no other image or box stores
-	Digest string   `json:"digest,omitempty"` // of a pull: what to fetch, instead of whatever the name stands for by now
-	Pin    string   `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
-	Newer  bool     `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
+	Reason string   `json:"reason"`          // in words a person understands
+	Needs  []Target `json:"needs,omitempty"` // steps that must have been done
+	Bytes  int64    `json:"bytes,omitempty"` // of a removal: what no other image or box stores
+	// Estimated says that Bytes is: the engine does not report the size of a layer, or
+	// does not list the image of a box.
+	Estimated bool `json:"estimated,omitempty"`
+
+	Digest string `json:"digest,omitempty"` // of a pull: what to fetch, instead of whatever the name stands for by now
+	Pin    string `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
+	Newer  bool   `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
 
 	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced or removed: processes attached to it; the step is skipped while there are any
 	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word

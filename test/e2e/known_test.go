@@ -14,21 +14,10 @@ import (
 // that passes, or fails for another reason, is an error.
 var knownFailures = map[string]map[string]string{
 	"containerd docker": {
-		// After a replacement, the image of a previous version is gone although its
-		// container exists.
-		"copy":     noImage,
-		"fedora":   noImage,
-		"init":     noImage,
-		"offline":  noImage,
-		"prune":    noImage,
-		"refresh":  noImage,
-		"rollback": noImage,
 		// The store holds compressed blobs besides unpacked layers.
 		"layers": "bash freed.sh ended with status 1",
 	},
 }
-
-const noImage = "asking docker for layers: No such image: sha256:"
 
 // storyT is a test whose stories may be known to fail.
 type storyT struct {

@@ -72,11 +72,12 @@ func (s *session) weighIn(ctx context.Context, store hierarchy.Store, removals [
 	if len(refs) == 0 {
 		return total, nil
 	}
-	own, freed, err := e.Freed(ctx, refs)
+	freed, err := e.Freed(ctx, refs)
 	for _, st := range removals {
-		st.Bytes += own[imageOf[st]]
+		st.Bytes += freed.Own[imageOf[st]]
+		st.Estimated = freed.Estimated[imageOf[st]]
 	}
-	return total + freed, err
+	return total + freed.Total, err
 }
 
 // leftBy returns the ID of the image that only boxes which go hold, and no name;
@@ -101,7 +102,8 @@ type listedGeneration struct {
 	Image      string            `json:"image"`      // name:tag that it was made from; it may stand for another image by now
 	ImageID    string            `json:"image_id"`
 	Made       time.Time         `json:"made"`
-	Bytes      int64             `json:"bytes"` // that its removal sets free
+	Bytes      int64             `json:"bytes"`               // that its removal sets free
+	Estimated  bool              `json:"estimated,omitempty"` // Bytes is: the engine does not list the image
 }
 
 // listGenerations shows what a rollback could bring back, and what that costs.
@@ -141,7 +143,7 @@ func (o *listOptions) showGenerations(rows []listedGeneration, config string) er
 	}
 	cells := [][]string{{"BOX", "MANAGER", "GENERATION", "MADE", "IMAGE", "COST"}}
 	for _, r := range rows {
-		cells = append(cells, []string{r.Box, string(r.Manager), fmt.Sprint(r.Generation), r.Made.Format("2006-01-02 15:04"), r.Image, size(r.Bytes)})
+		cells = append(cells, []string{r.Box, string(r.Manager), fmt.Sprint(r.Generation), r.Made.Format("2006-01-02 15:04"), r.Image, about(r.Bytes, r.Estimated)})
 	}
 	if err := table(o.env.Stdout, cells); err != nil {
 		return err
@@ -171,7 +173,7 @@ func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]lis
 			}
 			rows = append(rows, listedGeneration{
 				Box: box, Manager: store.Manager, Generation: n, Name: b.Name, Image: b.Labels[hierarchy.LabelImage], ImageID: b.ImageID,
-				Made: time.Unix(b.Created, 0), Bytes: alone[0].Bytes,
+				Made: time.Unix(b.Created, 0), Bytes: alone[0].Bytes, Estimated: alone[0].Estimated,
 			})
 		}
 	}

@@ -48,7 +48,7 @@ func (o *lintOptions) run(cmd *cobra.Command) error {
 		}
 		d = document(all)
 		for _, one := range all {
-			contents, err := s.engines[one.manager].Contents(ctx, one.refs)
+			contents, err := s.engines[one.manager].Contents(ctx, one.listed())
 			if err != nil {
 				return err
 			}

@@ -200,6 +200,10 @@ func layersText(w io.Writer, d layers.Document) error {
 			if i+j > 0 {
 				fmt.Fprintln(w)
 			}
+			if im.Unlisted {
+				fmt.Fprintf(w, "%s - %s: %s\n", s.Manager, imageName(im), unlisted(s.Manager))
+				continue
+			}
 			fmt.Fprintf(w, "%s - %s: %s of its own, %s shared\n", s.Manager, imageName(im), size(im.Own), size(im.Shared))
 			var rows [][]string
 			for _, layer := range im.Layers {

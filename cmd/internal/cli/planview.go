@@ -46,12 +46,14 @@ func (env Env) showRemovals(p plan.Plan, freed int64) {
 	if len(removals) == 0 {
 		return
 	}
-	fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", size(freed))
+	fmt.Fprintf(env.Stdout, "to be freed: %s; layers that another image uses stay, so a parent's name costs nothing\n", about(freed, slices.ContainsFunc(removals, isEstimated)))
 	isDockers := func(s plan.Step) bool { return s.Manager == hierarchy.Docker && s.Kind == plan.Image }
 	if freed > 0 && slices.ContainsFunc(removals, isDockers) {
 		fmt.Fprintln(env.Stdout, "docker's build cache may hold on to them until: docker builder prune")
 	}
 }
+
+func isEstimated(s plan.Step) bool { return s.Estimated }
 
 func planRows(steps []plan.Step) [][]string {
 	var rows [][]string
@@ -66,7 +68,7 @@ func planRows(steps []plan.Step) [][]string {
 func asides(s plan.Step) []string {
 	var out []string
 	if s.Action == plan.Remove {
-		out = append(out, size(s.Bytes)+" of its own")
+		out = append(out, about(s.Bytes, s.Estimated)+" of its own")
 	}
 	if s.Drift != nil {
 		out = append(out, drifted(*s.Drift))

@@ -40,6 +40,14 @@ func size(n int64) string {
 	return units.CustomSize("%.4g %s", float64(n), 1000, []string{"B", "kB", "MB", "GB", "TB"})
 }
 
+// about writes bytes, and whether they are estimated.
+func about(n int64, estimated bool) string {
+	if estimated {
+		return "about " + size(n)
+	}
+	return size(n)
+}
+
 func took(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
 
 // progress shows a run as it goes: a line for each image and box when it

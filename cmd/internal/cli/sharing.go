@@ -24,6 +24,16 @@ type measurement struct {
 	report  layers.Report
 }
 
+// listed returns the refs of the images that the store lists.
+func (m measurement) listed() (refs []string) {
+	for i, ref := range m.refs {
+		if !m.images[i].Unlisted {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
 // measure measures the images of a graph and their bases, as far as they are in
 // the stores, and the boxes that were made from its config.
 func (s *session) measure(ctx context.Context, g *hierarchy.Graph) ([]measurement, error) {
@@ -125,7 +135,7 @@ func (s *session) imagesIn(ctx context.Context, g *hierarchy.Graph, store hierar
 	}
 	all, err := s.engines[store.Manager].Layers(ctx, found.refs)
 	for i := range all {
-		found.images[i].Layers = all[i].Layers
+		found.images[i].Layers, found.images[i].Unlisted = all[i].Layers, all[i].Unlisted
 	}
 	return found, err
 }
@@ -252,11 +262,7 @@ func sharingText(w io.Writer, d layers.Document, self string) {
 }
 
 func stored(r layers.Report) string {
-	about := ""
-	if r.Estimated {
-		about = "about "
-	}
-	return fmt.Sprintf("%s%s stored; %s without sharing: %.0f %% reused", about, size(r.Stored), size(r.Referenced), 100*r.Reuse())
+	return fmt.Sprintf("%s stored; %s without sharing: %.0f %% reused", about(r.Stored, r.Estimated), size(r.Referenced), 100*r.Reuse())
 }
 
 func boxesText(written, kept, copied int64) string {

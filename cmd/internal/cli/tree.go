@@ -27,6 +27,17 @@ func writeTree(w io.Writer, c colours, s layers.Store) {
 	}
 	fmt.Fprintf(w, "%s%s%s: %s\n", c.bold, s.Manager, c.off, stored(s.Report))
 	t.branches("", s.Tree)
+	for _, im := range s.Images {
+		if im.Unlisted {
+			fmt.Fprintf(w, "%s%s%s: %s\n", c.bold, imageName(im), c.off, unlisted(s.Manager))
+			t.extras("   ", im)
+		}
+	}
+}
+
+// unlisted describes an image that a box uses and the engine does not list.
+func unlisted(manager string) string {
+	return "layers unknown, " + manager + " does not list the image"
 }
 
 func (t tree) branches(indent string, nodes []layers.Node) {
@@ -105,11 +116,7 @@ func (t tree) layer(indent string, l layers.Node) {
 	if by == "" {
 		by = shortID(l.DiffID)
 	}
-	about := ""
-	if l.Estimated {
-		about = "about "
-	}
-	text := fmt.Sprintf("%s%8s  %s", about, size(l.Size), by)
+	text := fmt.Sprintf("%8s  %s", about(l.Size, l.Estimated), by)
 	fmt.Fprintln(t.w, indent+cut(text, max(treeWidth-utf8.RuneCountInString(indent), 20)))
 }
 

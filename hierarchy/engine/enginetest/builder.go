@@ -96,8 +96,22 @@ func (s *store) make(parent Image, steps []string, r recipe, tell func(event)) s
 	if r.Ref != "" {
 		im.Refs = []string{r.Ref}
 	}
+	had := s.holding(r.Ref)
 	s.put(im)
+	if r.Ref != "" && s.containerd() {
+		s.state.Images = slices.DeleteFunc(s.state.Images, func(other Image) bool { return had[other.ID] && len(other.Refs) == 0 })
+	}
 	return im.ID
+}
+
+// holding returns the IDs of the images that have a name. With docker's containerd
+// store, a build that takes the last name of an image removes it.
+func (s *store) holding(ref string) map[string]bool {
+	ids := make(map[string]bool)
+	for _, im := range s.state.Images {
+		ids[im.ID] = slices.Contains(im.Refs, ref)
+	}
+	return ids
 }
 
 // touch adds the files that a step RUN touch FILE… makes, where images have

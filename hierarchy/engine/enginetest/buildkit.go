@@ -222,13 +222,20 @@ func solveRecipe(r *control.SolveRequest) recipe {
 			rec.Labels[name] = v
 		}
 	}
+	if rec.Image == "" { // not named until it is tagged
+		rec.Image = rec.Labels["ocisi.image"]
+	}
 	_, rec.NoCache = r.FrontendAttrs["no-cache"]
 	return rec
 }
 
 // solveCall is a solve as the command line that it stands for.
 func solveCall(r *control.SolveRequest, rec recipe) []string {
-	call := []string{"docker", "build", "-t", rec.Ref, "-f", r.FrontendAttrs["filename"]}
+	call := []string{"docker", "build"}
+	if rec.Ref != "" {
+		call = append(call, "-t", rec.Ref)
+	}
+	call = append(call, "-f", r.FrontendAttrs["filename"])
 	if rec.NoCache {
 		call = append(call, "--no-cache")
 	}
