@@ -226,10 +226,14 @@ func (s *session) supersede(m hierarchy.Manager, out box.Outcome) {
 	}
 }
 
-// removeSuperseded removes the images of boxes that were replaced, unless
-// something still uses them.
-func (s *session) removeSuperseded(ctx context.Context) {
+// removeSuperseded removes the images of boxes that were replaced or removed from
+// the stores of some managers, unless something still uses them; without managers,
+// from all stores.
+func (s *session) removeSuperseded(ctx context.Context, among ...hierarchy.Manager) {
 	for _, old := range s.superseded {
+		if len(among) > 0 && !slices.Contains(among, old.manager) {
+			continue
+		}
 		s.engines[old.manager].RemoveSuperseded(ctx, old.id)
 	}
 }

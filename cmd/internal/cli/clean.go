@@ -40,7 +40,9 @@ Nothing that ocisi did not make is touched. Homes are never removed.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.boxless, "boxless", false, "also remove images that no box is made from, as ocisictl did")
-	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
+	f.BoolVar(&o.skipPodman, "skip-podman", false, "skip the images and boxes of podman")
+	f.BoolVar(&o.skipPodman, skipPodmanCleanUp, false, "the same, as ocisictl spells it")
+	cobra.CheckErr(f.MarkHidden(skipPodmanCleanUp))
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes are removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be removed, and stop")
 	return cmd
@@ -128,15 +130,18 @@ func (env Env) confirmRemoval(cmd *cobra.Command, p plan.Plan, force, yes bool) 
 	return env.ask(cmd, fmt.Sprintf("Remove %s, with what is in there outside your home?", count(boxes, "box", "boxes")))
 }
 
-type pruneOptions struct{ yes, dryRun bool }
+type pruneOptions struct {
+	among       []hierarchy.Manager // whose stores are pruned
+	yes, dryRun bool
+}
 
-// prune removes what nobody uses from the stores of a graph, after it has shown
-// what that is and was told to.
+// prune removes what nobody uses, and the graph does not declare, after it has
+// shown what that is and was told to.
 func (env Env) prune(ctx context.Context, s *session, g *hierarchy.Graph, o pruneOptions) error {
 	keep := wantedNames(g)
 	found := map[hierarchy.Manager]engine.Unused{}
 	rows := [][]string{{"MANAGER", "WHAT", "NAME", "SIZE"}}
-	for _, m := range g.Managers() {
+	for _, m := range o.among {
 		u, err := s.engines[m].Unused(ctx, keep)
 		if err != nil {
 			return err

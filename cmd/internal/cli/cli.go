@@ -64,8 +64,11 @@ Begin with 'ocisi setup'. What it writes to ` + "$XDG_CONFIG_HOME/ocisi" + ` is 
 		},
 	}
 	root.SetFlagErrorFunc(flagError)
-	// The predecessor wrote --skip_podman.
+	// ocisictl's --skip_podman is a flag of its own: it skips less than --skip-podman.
 	root.SetGlobalNormalizationFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == skipPodmanCleanUp {
+			return skipPodmanCleanUp
+		}
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
 	})
 	root.PersistentFlags().StringVarP(&g.file, "file", "f", "", "config `FILE`; a bare name is also looked up beside the default one (default $XDG_CONFIG_HOME/ocisi/ocisi.yaml)")

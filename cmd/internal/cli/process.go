@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type processOptions struct {
 	prune      bool
 	skipClean  bool
 	skipPodman bool
+	keepPodman bool // nothing is removed from podman's store
 	orphans    bool
 	refresh    bool
 	force      bool
@@ -57,13 +59,19 @@ new image has been built and the new box entered; its home is never touched.`,
 func (o *processOptions) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.BoolVarP(&o.skipClean, "skip-clean", "s", false, "keep the images of boxes that were replaced")
-	f.BoolVar(&o.skipPodman, "skip-podman", false, "leave out the images and boxes of podman")
+	f.BoolVar(&o.skipPodman, "skip-podman", false, "skip the images and boxes of podman")
+	f.BoolVar(&o.keepPodman, skipPodmanCleanUp, false, "build for podman, but remove nothing from its store, as ocisictl did")
+	cobra.CheckErr(f.MarkHidden(skipPodmanCleanUp))
 	f.BoolVar(&o.orphans, "prune-orphans", false, "also remove what ocisi made and the config no longer wants, as 'ocisi clean' does")
 	f.BoolVar(&o.drifted, "replace-drifted", false, "also replace boxes with packages or files that their image does not have; without it, ocisi asks, and skips them where there is no terminal")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask before boxes or what nobody uses is removed")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
 	addJobs(cmd)
 }
+
+// skipPodmanCleanUp is ocisictl's flag of this name. It skipped podman in the
+// clean-up after process, and built podman's images nevertheless.
+const skipPodmanCleanUp = "skip_podman"
 
 func addJobs(cmd *cobra.Command) {
 	cmd.Flags().IntP("jobs", "j", 0, "how many images and boxes are worked on at once (default: one for each CPU, at least 4)")
@@ -74,44 +82,65 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 	if err != nil {
 		return err
 	}
-	if o.skipPodman {
-		all = all.Of([]hierarchy.Manager{hierarchy.Docker})
-	}
 	wanted, err := o.env.wanted(all, names)
 	if err != nil {
 		return err
 	}
+	if o.skipPodman {
+		if skipped := countIn(wanted, hierarchy.Podman); skipped > 0 {
+			fmt.Fprintf(o.env.Stdout, "skipped: %s\n", count(skipped, "podman image", "podman images"))
+		}
+		wanted = wanted.Of([]hierarchy.Manager{hierarchy.Docker})
+	}
 	r := &processRun{
-		verb: cmd.Name(), env: o.env, loaded: l, all: all, wanted: wanted, verbose: o.globals.verbose,
+		verb: cmd.Name(), env: o.env, loaded: l, declared: all, all: all, wanted: wanted, keepPodman: o.keepPodman, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
 		orphans: o.orphans, refresh: o.refresh, force: o.force, drifted: o.drifted, brief: o.brief,
 	}
 	return r.run(cmd.Context())
 }
 
+// countIn counts the images and copies of a graph in a manager's store.
+func countIn(g *hierarchy.Graph, m hierarchy.Manager) int {
+	n := 0
+	for _, im := range g.Images {
+		if im.In(m) {
+			n++
+		}
+	}
+	return n
+}
+
 // processRun is what process, recreate and setup have in common: observe, plan,
 // show, apply, report.
 type processRun struct {
-	verb    string
-	env     Env
-	loaded  *loaded
-	all     *hierarchy.Graph // for the report
-	wanted  *hierarchy.Graph
-	verbose bool
-	dryRun  bool
-	clean   bool
-	prune   bool
-	orphans bool
-	refresh bool
-	force   bool
-	drifted bool
-	yes     bool
-	brief   io.Writer
+	verb   string
+	env    Env
+	loaded *loaded
+	// declared is all that the config declares, whatever the run skips: nothing of it
+	// is an orphan. nil: all is.
+	declared   *hierarchy.Graph
+	keepPodman bool             // nothing is removed from podman's store
+	all        *hierarchy.Graph // for the report
+	wanted     *hierarchy.Graph
+	verbose    bool
+	dryRun     bool
+	clean      bool
+	prune      bool
+	orphans    bool
+	refresh    bool
+	force      bool
+	drifted    bool
+	yes        bool
+	brief      io.Writer
 }
 
 func (r *processRun) run(ctx context.Context) (err error) {
-	if len(r.wanted.Images) == 0 {
+	switch {
+	case len(r.all.Images) == 0:
 		return r.end("nothing to do: no image is enabled in " + r.loaded.config.File)
+	case len(r.wanted.Images) == 0:
+		return r.end("nothing to do")
 	}
 	env, log, end, err := r.env.begin(r.verb, r.verbose, r.dryRun)
 	if err != nil {
@@ -122,6 +151,9 @@ func (r *processRun) run(ctx context.Context) (err error) {
 		fmt.Fprintf(r.env.Stderr, "ocisi: warning: %s\n", w)
 	}
 	// An engine that nothing is wanted from need not be there.
+	if r.declared == nil {
+		r.declared = r.all
+	}
 	r.all = r.all.Of(r.wanted.Managers())
 	s, err := env.open(ctx, r.wanted.Managers(), r.loaded.config.File, log.log)
 	if err != nil {
@@ -141,7 +173,7 @@ func (r *processRun) end(line string) error {
 
 func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if r.prune {
-		if err := r.env.prune(ctx, s, r.all, pruneOptions{yes: r.yes, dryRun: r.dryRun}); err != nil {
+		if err := r.env.prune(ctx, s, r.declared, pruneOptions{among: r.cleaned(), yes: r.yes, dryRun: r.dryRun}); err != nil {
 			return err
 		}
 	}
@@ -197,10 +229,17 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !r.orphans {
 		return p, 0, err
 	}
-	orphans := plan.Clean(r.all, stores, plan.CleanOptions{Ownership: r.env.ownership(s.config)}).Steps
+	cleaned := maps.Clone(stores)
+	maps.DeleteFunc(cleaned, func(m hierarchy.Manager, _ hierarchy.Store) bool { return !slices.Contains(r.cleaned(), m) })
+	orphans := plan.Clean(r.declared, cleaned, plan.CleanOptions{Ownership: r.env.ownership(s.config)}).Steps
 	freed, err := s.weigh(ctx, stores, orphans)
 	p.Steps = append(p.Steps, orphans...)
 	return p, freed, err
+}
+
+// cleaned returns the managers from whose stores the run removes something.
+func (r *processRun) cleaned() []hierarchy.Manager {
+	return slices.DeleteFunc(r.wanted.Managers(), func(m hierarchy.Manager) bool { return r.keepPodman && m == hierarchy.Podman })
 }
 
 func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
@@ -213,7 +252,7 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 		return errFailed
 	}
 	if r.clean {
-		s.removeSuperseded(ctx)
+		s.removeSuperseded(ctx, r.cleaned()...)
 	}
 	r.env.devFolders(finished(r.wanted, results))
 	// After a failure, what to do about it is the last thing on the screen.
