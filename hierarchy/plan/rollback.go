@@ -24,9 +24,9 @@ func (e *NoGenerationError) Error() string {
 
 // Rollback plans to bring former boxes back: of the boxes of these names, the
 // latest generation or, when to is not 0, that one; without names, of all boxes
-// that were made from the config of this path and have generations. It returns a
+// of the run that were made from its config and have generations. It returns a
 // *NoGenerationError for a name that has none.
-func Rollback(stores Stores, config string, names []string, to int) (Plan, error) {
+func Rollback(stores Stores, o hierarchy.Ownership, names []string, to int) (Plan, error) {
 	p := Plan{Steps: []Step{}}
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
 		for _, root := range []bool{false, true} {
@@ -34,7 +34,7 @@ func Rollback(stores Stores, config string, names []string, to int) (Plan, error
 			if root {
 				boxes = stores[m].RootBoxes
 			}
-			for _, name := range kept(boxes, config) {
+			for _, name := range kept(boxes, o) {
 				s, ok := rollback(m, boxes, name, to)
 				if s.Root = root; ok && (len(names) == 0 || slices.Contains(names, name)) {
 					p.Steps = append(p.Steps, s)
@@ -50,11 +50,11 @@ func Rollback(stores Stores, config string, names []string, to int) (Plan, error
 	return p, nil
 }
 
-// kept returns the names of a config's boxes that have generations, sorted.
-func kept(boxes []hierarchy.StoredBox, config string) []string {
+// kept returns the names of a run's boxes that have generations, sorted.
+func kept(boxes []hierarchy.StoredBox, o hierarchy.Ownership) []string {
 	names := map[string]bool{}
 	for _, b := range boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && b.Labels[hierarchy.LabelConfig] == config {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && o.FromConfig(b.Labels) {
 			names[name] = true
 		}
 	}

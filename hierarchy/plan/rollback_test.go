@@ -20,7 +20,7 @@ func TestRollback(t *testing.T) {
 		hierarchy.Docker: {
 			Boxes: []hierarchy.StoredBox{
 				box("go", "go", "/c"), box("go", "go.ocisi-1", "/c"), box("go", "go.ocisi-3", "/c"),
-				box("zig", "zig.ocisi-2", "/c"), // which is gone itself
+				box("zig", "zig.ocisi-2", "/link"), // which is gone itself; /link is a symbolic link to /c
 				box("new", "new", "/c"), box("other", "other.ocisi-1", "/d"), box("go", "copy.ocisi-1", "/c"),
 			},
 		},
@@ -42,7 +42,8 @@ func TestRollback(t *testing.T) {
 		{"go nowhere", 0, "nothing of box nowhere is kept to go back to"},
 		{"other", 0, "nothing of box other is kept to go back to"},
 	} {
-		p, err := plan.Rollback(stores, "/c", strings.Fields(c.names), c.to)
+		own := hierarchy.Ownership{Config: "/c", Same: func(a, b string) bool { return a == "/link" && b == "/c" }}
+		p, err := plan.Rollback(stores, own, strings.Fields(c.names), c.to)
 		var got []string
 		for _, s := range p.Steps {
 			text := fmt.Sprint(s.Manager, " ", s.Name, " ", s.Generation)

@@ -60,7 +60,7 @@ func (o *rollbackOptions) run(cmd *cobra.Command, names []string) (err error) {
 		if err != nil {
 			return err
 		}
-		p, err := plan.Rollback(stores, s.config, names, o.to)
+		p, err := plan.Rollback(stores, s.env.ownership(s.config), names, o.to)
 		if err != nil {
 			return err
 		}
