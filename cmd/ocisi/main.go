@@ -27,7 +27,20 @@ func run(env cli.Env) int {
 	// and programs that ocisi runs still get the default: an ignored signal would be
 	// inherited.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals := []os.Signal{syscall.SIGTERM}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // by nohup, or by a shell for a program in the background
+			signals = append(signals, s)
+		}
+	}
+	received, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	// Once anything stops at the first signal, a second one ends ocisi by default.
+	context.AfterFunc(received, func() {
+		stop()
+		cancel(context.Cause(received))
+	})
 	return cli.Main(ctx, env, os.Args[1:])
 }

@@ -124,7 +124,7 @@ func TestInterruptedClean(t *testing.T) {
 		return map[string]string{"DOCKER_HOST": server.DockerHost(), "DBX_CONTAINER_MANAGER": "docker"}[key]
 	}
 	code := cli.Main(ctx, env, []string{"clean", "-f", config, "--skip-podman"})
-	if want := "ocisi: stopped; what was finished stays\n"; code != 1 || errs.String() != want || len(server.Docker().Images) != 1 {
+	if want := "ocisi: stopping; a second signal (Ctrl-C) quits at once\nocisi: stopped; what was finished stays\n"; code != 1 || errs.String() != want || len(server.Docker().Images) != 1 {
 		t.Errorf("exit status %d, stdout\n%s\nstderr\n%s", code, &out, &errs)
 	}
 }

@@ -27,14 +27,16 @@ const (
 // Main runs ocisi with arguments and returns its exit status.
 func Main(ctx context.Context, env Env, args []string) int {
 	g := &globals{}
-	env, flush := env.filtered()
+	env, flush := env.filtered(ctx)
 	defer flush()
 	cmd := newRoot(env, g)
 	cmd.SetArgs(args)
 	cmd.SetIn(env.Stdin)
 	cmd.SetOut(env.Stdout)
 	cmd.SetErr(env.Stderr)
+	announced := env.announceStop(ctx)
 	err := cmd.ExecuteContext(ctx)
+	announced()
 	return report(ctx, env, env.configPath(g.file), err)
 }
 

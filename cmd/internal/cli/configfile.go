@@ -117,7 +117,7 @@ func (env Env) edit(cmd *cobra.Command, file string) error {
 	// must not be lost by its end.
 	err = env.Runner.Run(context.WithoutCancel(cmd.Context()), process.Cmd{
 		Name: editor[0], Args: append(editor[1:], path), Terminal: true,
-		Stdin: env.Stdin, Stdout: env.streams.stdout, Stderr: env.streams.stderr,
+		Stdin: env.streams.stdin, Stdout: env.streams.stdout, Stderr: env.streams.stderr,
 	})
 	if err != nil {
 		return fmt.Errorf("the editor: %w", err)

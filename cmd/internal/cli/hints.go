@@ -27,13 +27,14 @@ func report(ctx context.Context, env Env, config string, err error) int {
 	if code, ok := errors.AsType[exitError](err); ok {
 		return int(code)
 	}
-	if !errors.Is(err, errFailed) {
+	switch {
+	case wasStopped(ctx, err):
+		fmt.Fprintln(env.Stderr, "ocisi: stopped; what was finished stays")
+	case !errors.Is(err, errFailed):
 		fmt.Fprintf(env.Stderr, "ocisi: %v\n", err)
 		if h := hint(err, env.self(config)); h != "" {
 			fmt.Fprintf(env.Stderr, "hint: %s\n", h)
 		}
-	} else if ctx.Err() != nil {
-		fmt.Fprintln(env.Stderr, "ocisi: stopped; what was finished stays")
 	}
 	return status(err)
 }

@@ -359,7 +359,9 @@ func (env Env) ask(cmd *cobra.Command, question string) (bool, error) {
 	}
 	fmt.Fprint(env.Stdout, question+" [y/N] ")
 	var answer string
-	if _, err := fmt.Fscanln(env.Stdin, &answer); err != nil && answer == "" {
+	if _, err := fmt.Fscanln(env.Stdin, &answer); is[*stoppedError](err) {
+		return false, err
+	} else if err != nil && answer == "" {
 		fmt.Fprintln(env.Stdout)
 		return false, nil
 	}

@@ -1,29 +1,35 @@
 package cli
 
 import (
+	"context"
 	"crypto/rand"
 	"io"
 
 	"github.com/klmcwhirter/ocisi/cmd/internal/ui"
 )
 
-// streams are the standard output and error of an [Env] whose own are filtered.
+// streams are the standard input, output and error of an [Env] as they were given
+// to Main.
 type streams struct {
-	mark           string // of ocisi's own colors
-	out            *ui.Writer
-	stdout, stderr io.Writer // as they were given to Main
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	out            *ui.Writer // to stdout
+	mark           string     // of ocisi's own colors
 }
 
 // filtered returns an Env that writes through filters, so that text from images,
 // engines, registries and boxes cannot control the terminal. No command gets the
-// Env without them. flush writes what the filters hold at the end.
-func (env Env) filtered() (_ Env, flush func()) {
+// Env without them. Reading the standard input ends when ctx does. flush writes what the filters hold at the end.
+func (env Env) filtered(ctx context.Context) (_ Env, flush func()) {
 	mark := ""
 	if env.Colour {
 		mark = rand.Text()
 	}
 	out, errs := ui.NewWriter(env.Stdout, mark), ui.NewWriter(env.Stderr, mark)
-	env.streams = streams{mark: mark, out: out, stdout: env.Stdout, stderr: env.Stderr}
+	env.streams = streams{mark: mark, out: out, stdin: env.Stdin, stdout: env.Stdout, stderr: env.Stderr}
+	if env.Stdin != nil {
+		env.Stdin = stdin{ctx, env.Stdin}
+	}
 	env.Stdout, env.Stderr = out, errs
 	return env, func() { _, _ = out.Flush(), errs.Flush() }
 }

@@ -11,7 +11,7 @@ func TestFiltered(t *testing.T) {
 	for _, colour := range []bool{true, false} {
 		for _, screen := range []bool{true, false} {
 			var out, errs bytes.Buffer
-			env, flush := Env{Stdout: &out, Stderr: &errs, Colour: colour, Screen: screen}.filtered()
+			env, flush := Env{Stdout: &out, Stderr: &errs, Colour: colour, Screen: screen}.filtered(t.Context())
 			c := env.colours()
 			fmt.Fprintf(env.Stdout, "%sours%s \x1b[32mtheirs\x1b[0m\a ", c.green, c.off)
 			fmt.Fprintf(env.Stderr, "%serror%s \x1b", c.red, c.off)

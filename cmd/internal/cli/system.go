@@ -21,6 +21,7 @@ import (
 	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/embed/defaults"
 	"github.com/klmcwhirter/ocisi/internal/disk"
+	"github.com/klmcwhirter/ocisi/internal/input"
 	"github.com/klmcwhirter/ocisi/internal/process"
 	"github.com/klmcwhirter/ocisi/justfiles"
 	"github.com/klmcwhirter/ocisi/packaging/systemd"
@@ -72,7 +73,7 @@ func System() Env {
 		Now:      time.Now,
 		Space:    space,
 		Runner:   process.System{},
-		Files:    os.DirFS("/"),
+		Files:    input.Root("/"),
 		UID:      os.Getuid(), GID: os.Getgid(),
 		CPUs:    runtime.NumCPU(),
 		Version: version(),
