@@ -27,7 +27,10 @@ func parseAge(s string) (time.Duration, bool) {
 	digits := strings.TrimRight(s, "hdw")
 	n, err := strconv.ParseUint(digits, 10, 16)
 	unit, ok := units[s[len(digits):]]
-	return time.Duration(n) * unit, err == nil && ok && n > 0
+	if err != nil || !ok || n == 0 || n > uint64(never/unit) {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
 }
 
 func (d *decoder) age(to *time.Duration) func(ast.Node) {
@@ -39,7 +42,7 @@ func (d *decoder) age(to *time.Duration) func(ast.Node) {
 		}
 		age, ok := parseAge(s)
 		if !ok {
-			d.fail(n, "max_age "+strconv.Quote(s)+" is no age", "write a number with h, d or w, as in 7d, or never")
+			d.fail(n, "max_age "+strconv.Quote(s)+" is no age", "write a number with h, d or w, as in 7d, at most 15250w, or never")
 			return
 		}
 		*to = age

@@ -71,11 +71,14 @@ func TestMaxAges(t *testing.T) {
 	if !slices.Equal(got, []time.Duration{7 * 24, 0, 14 * 24}) {
 		t.Errorf("hours %d", got)
 	}
-	for _, age := range []string{"0d", "7", "d", "7dd", "-1d", "1.5d", "65536h", "Never"} {
+	for _, age := range []string{"0d", "7", "d", "7dd", "-1d", "1.5d", "65536h", "30501w", "15251w", "Never"} {
 		_, err := hierarchy.ParseConfig("/c", []byte("max_age: "+age+"\nimages: []\n"))
 		if err == nil || !strings.Contains(err.Error(), "is no age") {
 			t.Errorf("%s: %v", age, err)
 		}
+	}
+	if c, err := hierarchy.ParseConfig("/c", []byte("max_age: 15250w\nimages: []\n")); err != nil || c.MaxAge != 15250*7*24*time.Hour {
+		t.Errorf("15250w: %v", err)
 	}
 }
 

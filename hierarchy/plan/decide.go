@@ -328,6 +328,9 @@ func (d *decider) look(i int) {
 	case d.options.Refresh && limit > 0 && d.options.Now.Sub(im.made.Fresh) > limit:
 		im.noCache = true
 		d.mark(i, "older than "+age(limit))
+	case d.options.Refresh && limit > 0 && im.made.Fresh.After(d.options.Now):
+		im.noCache = true
+		d.mark(i, "its build is dated in the future")
 	}
 }
 

@@ -206,4 +206,11 @@ func TestMaxAge(t *testing.T) {
 	if got := reasons(w.plan(plan.Options{Refresh: true}, "other")); got != "rebuild other:1: older than 7 days\n" {
 		t.Errorf("got\n%s", got)
 	}
+	// A clock that was ahead does not disable the refresh until it is that late.
+	w.run(w.plan(plan.Options{Refresh: true}), nil)
+	w.now = w.now.Add(-time.Minute)
+	w.settled(plan.Options{}, "a step back of the clock, without a refresh")
+	if got := reasons(w.plan(plan.Options{Refresh: true}, "other")); got != "rebuild other:1: its build is dated in the future\n" {
+		t.Errorf("got\n%s", got)
+	}
 }
