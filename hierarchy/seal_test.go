@@ -6,12 +6,13 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// The texts are what docker 28.5.2 and podman 5.8.6 were measured to write.
+// The texts are what docker 28.5.2 and podman 5.8.6 and 4.3.1 were measured to write.
 func TestIsSeal(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
 		"LABEL ocisi.image=a:1": true, // BuildKit
-		`/bin/sh -c #(nop) LABEL "devcontainer.metadata"="[{\"a\":\"b $X\"}]" "ocisi.config"="/x" "ocisi.image"="a:1" "ocisi.inputs"="%7B%22"`: true, // podman
+		`/bin/sh -c #(nop) LABEL "devcontainer.metadata"="[{\"a\":\"b $X\"}]" "ocisi.config"="/x" "ocisi.image"="a:1" "ocisi.inputs"="%7B%22"`: true, // podman 5
+		`/bin/sh -c #(nop) LABEL "ocisi.image"="a:1"`: true, // podman 4.3
 		"":                                      false,
 		"/bin/sh":                               false, // podman commit
 		"true":                                  false, // docker commit: the command of the container

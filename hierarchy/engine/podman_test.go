@@ -3,8 +3,11 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -119,11 +122,54 @@ func TestPodmanBuildCancelledWithSuccess(t *testing.T) {
 	}
 }
 
+// A cancelled build removes its own working container, and leaves one that somebody
+// else's build has created meanwhile.
+func TestCancelledBuildRemovesItsOwnContainers(t *testing.T) {
+	s := start(t, hierarchy.Podman, withBase())
+	ctx, cancel := context.WithCancelCause(t.Context())
+	record := func(id, secrets string) {
+		dir := filepath.Join(s.dir, "podman-storage", "overlay-containers", id, "userdata")
+		s.ok(os.MkdirAll(dir, 0o700))
+		s.ok(os.WriteFile(filepath.Join(dir, "buildah.json"), []byte(`{"Volumes":[],"Secrets":[`+secrets+`]}`), 0o600))
+	}
+	r := &runner{}
+	r.instead = func(ctx context.Context, c process.Cmd) (bool, error) {
+		switch c.Args[0] {
+		case "build":
+			record("own", strconv.Quote(c.Args[slices.Index(c.Args, "--secret")+1]))
+			record("theirs", "")
+			record("other", `"id=ocisi-build-x,src=/dev/null"`)
+			cancel(errors.New("enough"))
+			return true, context.Cause(ctx)
+		case "ps":
+			_, err := io.WriteString(c.Stdout, `[
+				{"Id":"theirs","Names":["base-working-container"],"State":"storage"},
+				{"Id":"other","Names":["base-working-container-1"],"State":"storage"},
+				{"Id":"own","Names":["base-working-container-2"],"State":"storage"},
+				{"Id":"unread","Names":["base-working-container-3"],"State":"storage"}]`)
+			return true, err
+		}
+		return c.Args[0] == "rm", nil
+	}
+	e := s.another(r)
+	defer func() { s.ok(e.Close()) }()
+	_, err := e.Build(ctx, s.recipe("tool:1", fromBase+"RUN one\n"), nil)
+	var removed []string
+	for _, c := range r.all() {
+		if c.Args[0] == "rm" {
+			removed = append(removed, c.String())
+		}
+	}
+	if err == nil || !slices.Equal(removed, []string{"podman rm --force own"}) {
+		t.Errorf("%v, removed %q", err, removed)
+	}
+}
+
 func TestPodmanBuildArguments(t *testing.T) {
 	s := start(t, hierarchy.Podman, withBase())
 	r := s.recipe("tool:1", fromBase)
 	r.NoCache = true
-	want := []string{"build", "--layers", "--pull=never", "--iidfile", "--file", "--ignorefile", "--no-cache"}
+	want := []string{"build", "--layers", "--pull=never", "--iidfile", "--file", "--ignorefile", "--secret", "--no-cache"}
 	r.Args, r.Labels = map[string]string{}, map[string]string{}
 	for _, k := range []string{"a", "b", "c", "d", "e", "f"} {
 		r.Args[k], r.Labels[k] = "1", "2"
@@ -132,6 +178,8 @@ func TestPodmanBuildArguments(t *testing.T) {
 	for k := range strings.SplitSeq("abcdef", "") {
 		want = append(want, "--label", k+"=2")
 	}
+	r.Labels[hierarchy.LabelImage], r.Labels["p"] = "tool:1", "3"
+	want = append(want, "--label", "p=3", "--label", "ocisi.image=tool:1") // last: podman 4.3 makes an instruction of each
 	want = append(want, s.dir)
 	var run runner
 	e := s.another(&run)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moby/patternmatcher/ignorefile"
 
@@ -33,18 +32,18 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 		return "", fmt.Errorf("making a directory for the build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	args, err := podmanArgs(r, dir)
+	mark := newBuildMark()
+	args, err := podmanArgs(r, dir, mark)
 	if err != nil {
 		return "", err
 	}
 	p := newPodmanProgress(emit)
-	start := time.Now()
 	err = e.opts.Runner.Run(ctx, process.Cmd{
 		Name: "podman", Args: args, Env: []string{"LC_ALL=C"}, Stdout: p.stdout, Stderr: p.stderr, Cancel: process.CancelBuildah,
 	})
 	p.end()
 	if ctx.Err() != nil { // whatever status it left with: 4.3 says 0
-		e.removeWorking(ctx, start)
+		e.removeWorking(ctx, mark)
 		return "", context.Cause(ctx)
 	}
 	if err != nil {
@@ -60,7 +59,7 @@ func (e *Engine) buildByProgram(ctx context.Context, r hierarchy.Recipe, emit fu
 
 // podmanArgs returns the command line of a build. The files that it names are
 // written to dir.
-func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
+func podmanArgs(r hierarchy.Recipe, dir string, mark buildMark) ([]string, error) {
 	file := filepath.Join(dir, filepath.Base(r.Containerfile))
 	err := errors.Join(os.WriteFile(file, r.Text, 0o600), os.WriteFile(filepath.Join(dir, "ignore"), ignoring(r.Ignore), 0o600))
 	if err != nil {
@@ -68,7 +67,7 @@ func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 	}
 	args := []string{
 		"build", "--layers", "--pull=never",
-		"--iidfile", filepath.Join(dir, "iid"), "--file", file, "--ignorefile", filepath.Join(dir, "ignore"),
+		"--iidfile", filepath.Join(dir, "iid"), "--file", file, "--ignorefile", filepath.Join(dir, "ignore"), "--secret", string(mark),
 	}
 	if r.NoCache {
 		args = append(args, "--no-cache")
@@ -77,10 +76,20 @@ func podmanArgs(r hierarchy.Recipe, dir string) ([]string, error) {
 	for _, k := range slices.Sorted(maps.Keys(r.Args)) {
 		args = append(args, "--build-arg", k+"="+r.Args[k])
 	}
-	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+	for _, k := range labelOrder(r.Labels) {
 		args = append(args, "--label", k+"="+r.Labels[k])
 	}
 	return append(args, r.Context), nil
+}
+
+// labelOrder returns the keys of labels in order, the one that seals the image last:
+// podman 4.3 makes an instruction of each, podman 5 one of all (hierarchy.IsSeal).
+func labelOrder(labels map[string]string) []string {
+	keys := slices.Sorted(maps.Keys(labels))
+	if i := slices.Index(keys, hierarchy.LabelImage); i >= 0 {
+		keys = append(slices.Delete(keys, i, i+1), hierarchy.LabelImage)
+	}
+	return keys
 }
 
 // ignoring returns what podman is to read as the ignore file. Podman takes one

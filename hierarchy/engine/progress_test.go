@@ -191,17 +191,16 @@ func TestCutStep(t *testing.T) {
 	}
 }
 
-func TestWorkingSince(t *testing.T) {
+func TestWorkingContainers(t *testing.T) {
 	const ps = `[
-		{"Id":"new","Names":["base-working-container-1"],"State":"storage","Created":1000},
-		{"Id":"old","Names":["base-working-container"],"State":"storage","Created":999},
-		{"Id":"box","Names":["base-working-container"],"State":"running","Created":2000},
-		{"Id":"other","Names":["x"],"State":"storage","Created":2000},
-		{"Id":"unnamed","State":"storage","Created":2000}]`
-	if got := workingSince(ps, time.Unix(1000, 500)); !slices.Equal(got, []string{"new"}) {
+		{"Id":"new","Names":["base-working-container-1"],"State":"storage"},
+		{"Id":"box","Names":["base-working-container"],"State":"running"},
+		{"Id":"other","Names":["x"],"State":"storage"},
+		{"Id":"unnamed","State":"storage"}]`
+	if got := workingContainers(ps); !slices.Equal(got, []string{"new"}) {
 		t.Errorf("got %v", got)
 	}
-	if got := workingSince("Error: no", time.Unix(0, 0)); got != nil {
+	if got := workingContainers("Error: no"); got != nil {
 		t.Errorf("got %v", got)
 	}
 }
