@@ -30,6 +30,29 @@ func (o Ownership) Box(b StoredBox) Claim {
 	return o.claim(b.Labels, role != NoRole && b.ImageID != "" && b.Labels[LabelImageID] == b.ImageID)
 }
 
+// Refusal returns why a run must not change a container, as people read it, or ""
+// if it is Owned.
+func (o Ownership) Refusal(b StoredBox) string {
+	switch o.Box(b) {
+	case Owned:
+		return ""
+	case OtherUser:
+		return OfOtherUser + b.Labels[LabelUID]
+	case OtherConfig:
+		return "a box of " + b.Labels[LabelConfig] + " has this name"
+	}
+	switch _, role, _ := b.Role(); {
+	case role == NoRole:
+		return "a box of this name was not made by ocisi"
+	case b.Labels[LabelImageID] == "":
+		return "a box of this name was made by an old version of ocisi or by another program"
+	}
+	return "not made by ocisi: image and label ocisi.image-id differ"
+}
+
+// OfOtherUser begins the refusal of another user's box.
+const OfOtherUser = "box belongs to UID "
+
 // Image returns the claim on an image. Labels are inherited by FROM and docker
 // commit, so they count only for an image that is sealed.
 func (o Ownership) Image(im StoredImage) Claim {

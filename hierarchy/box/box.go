@@ -13,6 +13,7 @@ package box
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
@@ -45,6 +46,9 @@ type Distrobox struct {
 	Disk   disk.Disk     // writes them
 	Bin    string        // the program; "" is distrobox, from PATH
 	Sudo   string        // the program that root's boxes are asked for with; "" is sudo
+
+	// Owner decides which containers may be changed. The zero value compares UID 0.
+	Owner hierarchy.Ownership
 
 	// Nonce returns random text for the label by which a run recognizes the box
 	// that it has created. Nil returns 256 random bits in hexadecimal.
@@ -129,10 +133,10 @@ func (d *Distrobox) Create(ctx context.Context, eng Engine, s Spec, emit func(hi
 // What fails after that is an error too, but the new box stays.
 //
 // A box that somebody uses is left alone unless the spec says Force: that is an
-// *InUseError. So is, with an *ExistsError, one that ocisi did not make under
-// this name. Without an old box Replace is Create. What an earlier run left
-// behind, because it was killed, is put right first (Recover). If the spec has
-// Protect, a box that would be replaced stays, and that is the error.
+// *InUseError. So is, with an *ExistsError, one that Owner does not allow to change.
+// Without an old box Replace is Create. What an earlier run left behind, because it
+// was killed, is put right first (Recover). If the spec has Protect, a box that would
+// be replaced stays, and that is the error.
 func (d *Distrobox) Replace(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
 	return d.make(ctx, eng, s, emit, true)
 }
@@ -154,6 +158,7 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 		return j.out, err
 	}
 	upToDate, err := j.upToDate(ctx, old)
+	claim := d.Owner.Box(old)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)
@@ -161,11 +166,13 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 		err = j.create(ctx)
 	case !isBox(old):
 		err = &NotBoxError{Name: s.Box.Name}
+	case claim == hierarchy.Unowned || claim == hierarchy.OtherUser:
+		err = d.exists(old)
 	case upToDate:
 		j.say("box %s is up to date", s.Box.Name)
 		err = j.keep(ctx)
-	case !replace || !isCurrent(old):
-		err = &ExistsError{Name: s.Box.Name, Foreign: !isCurrent(old)}
+	case !replace || claim != hierarchy.Owned:
+		err = d.exists(old)
 	default:
 		err = j.replace(ctx, old)
 	}
@@ -197,8 +204,11 @@ func (d *Distrobox) Remove(ctx context.Context, eng Engine, m hierarchy.Manager,
 	if !found || c.ID != id {
 		return nil
 	}
-	if !isBox(c) {
+	switch {
+	case !isBox(c):
 		return &NotBoxError{Name: name}
+	case d.Owner.Box(c) != hierarchy.Owned:
+		return d.exists(c)
 	}
 	if err := eng.RemoveContainer(ctx, id); err != nil {
 		return fmt.Errorf("removing box %s: %w", name, err)
@@ -238,11 +248,24 @@ func isBox(c hierarchy.StoredBox) bool {
 	return c.Labels[hierarchy.LabelBox] != "" || c.Labels["manager"] == "distrobox"
 }
 
-// isCurrent reports whether a container is the box that ocisi made under the name
-// that it has. A clone, or a box that somebody renamed, is its user's.
-func isCurrent(c hierarchy.StoredBox) bool {
+// isCurrent reports whether a container is a box that this run may change, under
+// the name that it was made with.
+func (d *Distrobox) isCurrent(c hierarchy.StoredBox) bool {
 	_, role, _ := c.Role()
-	return role == hierarchy.Current
+	return role == hierarchy.Current && d.Owner.Box(c) == hierarchy.Owned
+}
+
+// exists returns the error for a container that is there and stays.
+func (d *Distrobox) exists(c hierarchy.StoredBox) error {
+	return &ExistsError{Name: c.Name, Refusal: d.Owner.Refusal(c)}
+}
+
+// generations returns those of some boxes that are generations of a box and that
+// this run may change, the latest first.
+func (d *Distrobox) generations(boxes []hierarchy.StoredBox, box string) []hierarchy.StoredBox {
+	return slices.DeleteFunc(hierarchy.Generations(boxes, box), func(b hierarchy.StoredBox) bool {
+		return d.Owner.Box(b) != hierarchy.Owned
+	})
 }
 
 // isPlanned returns a *ChangedError if a container is another one than planned.

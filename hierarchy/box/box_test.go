@@ -82,7 +82,7 @@ func TestCreate(t *testing.T) {
 		},
 		{
 			name: "somebody's box", world: func(w *world) { w.has("tool", byDistrobox()) },
-			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+			boxes: "tool=box1", err: "box tool exists: a box of this name was not made by ocisi",
 		},
 		{
 			name: "of the same content", world: func(w *world) { w.has("tool", byOcisi("tool")).contents = contents("abc", "abc") },
@@ -140,7 +140,7 @@ func TestReplace(t *testing.T) {
 			name: "up to date", world: func(w *world) {
 				old(w)
 				b := w.boxes["tool"]
-				b.ImageID = "sha256:new"
+				b.ImageID, b.Labels[hierarchy.LabelImageID] = "sha256:new", "sha256:new"
 				w.boxes["tool"] = b
 			},
 			boxes: "tool=box1",
@@ -170,11 +170,11 @@ func TestReplace(t *testing.T) {
 		},
 		{
 			name: "someone's box", world: func(w *world) { w.has("tool", byDistrobox()) },
-			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+			boxes: "tool=box1", err: "box tool exists: a box of this name was not made by ocisi",
 		},
 		{
 			name: "a renamed box", world: func(w *world) { w.has("tool", byOcisi("other")) },
-			boxes: "tool=box1", err: "box tool exists, and is not ocisi's to replace",
+			boxes: "tool=box1", err: "box tool exists: a box of this name was not made by ocisi",
 		},
 		{
 			name: "no image", world: func(w *world) { old(w); clear(w.images) },
@@ -458,9 +458,9 @@ func TestNewBoxThatIsReplaced(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	w := newWorld(t).has("tool", byDistrobox()).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
+	w := newWorld(t).has("tool", byOcisi("tool")).has("db", map[string]string{hierarchy.LabelImage: "db:latest"})
 	d := w.maker()
-	w.has("replaced", byDistrobox())
+	w.has("replaced", byOcisi("replaced"))
 	for name, id := range map[string]string{"tool": "box1", "none": "box9", "replaced": "box9"} {
 		if err := d.Remove(t.Context(), w, hierarchy.Podman, name, id); err != nil {
 			t.Errorf("%s: %v", name, err)

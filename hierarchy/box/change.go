@@ -177,7 +177,7 @@ func (j *job) retire(ctx context.Context, c hierarchy.StoredBox) error {
 }
 
 // surplus removes the generations that are more than the spec keeps, the oldest
-// first, but none that somebody uses.
+// first, but none that somebody uses. Those of another config do not count.
 func (j *job) surplus(ctx context.Context) error {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
@@ -185,7 +185,7 @@ func (j *job) surplus(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("looking for generations of box %s: %w", j.spec.Box.Name, err)
 	}
-	all := hierarchy.Generations(boxes, j.spec.Box.Name)
+	all := j.d.generations(boxes, j.spec.Box.Name)
 	var errs []error
 	for i := len(all) - 1; i >= max(j.spec.Keep, 0); i-- {
 		n, err := j.store.Sessions(ctx, all[i].ID)

@@ -34,12 +34,12 @@ func (e *NoImageError) Error() string {
 // ExistsError says that there is a box of that name already.
 type ExistsError struct {
 	Name    string
-	Foreign bool // ocisi did not make it, or not under this name
+	Refusal string // why it may not be changed (hierarchy.Ownership.Refusal); "" if it may
 }
 
 func (e *ExistsError) Error() string {
-	if e.Foreign {
-		return "box " + e.Name + " exists, and is not ocisi's to replace"
+	if e.Refusal != "" {
+		return "box " + e.Name + " exists: " + e.Refusal
 	}
 	return "box " + e.Name + " exists"
 }

@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 
 // maker returns a Distrobox that makes boxes in the world.
 func (w *world) maker() *Distrobox {
-	return &Distrobox{Runner: w, Home: "/var/home/dev", User: "dev", UID: 1001, Nonce: func() string {
+	return &Distrobox{Runner: w, Home: "/var/home/dev", User: "dev", UID: 1001, Owner: hierarchy.Ownership{UID: 1001}, Nonce: func() string {
 		w.runs++
 		return fmt.Sprint("nonce", w.runs)
 	}}
@@ -73,7 +73,7 @@ func (w *world) has(name string, labels map[string]string) *world {
 
 // byOcisi returns the labels of a box that ocisi made from an older image.
 func byOcisi(name string) map[string]string {
-	return map[string]string{hierarchy.LabelBox: name, hierarchy.LabelSpec: hierarchy.Box{Name: name}.Spec(), "manager": "distrobox"}
+	return map[string]string{hierarchy.LabelBox: name, hierarchy.LabelSpec: hierarchy.Box{Name: name}.Spec(), hierarchy.LabelImageID: "sha256:old", "manager": "distrobox"}
 }
 
 func (w *world) note(format string, args ...any) {

@@ -40,6 +40,8 @@ func (d *Distrobox) Export(ctx context.Context, eng Engine, s Spec, emit func(hi
 		return fmt.Errorf("looking for box %s: %w", s.Box.Name, err)
 	case !found:
 		return fmt.Errorf("there is no box %s", s.Box.Name)
+	case d.Owner.Box(c) == hierarchy.Unowned || d.Owner.Box(c) == hierarchy.OtherUser:
+		return d.exists(c)
 	}
 	j.out = Outcome{Before: c, After: c}
 	// What it was made with may be something else than the spec: it may have been

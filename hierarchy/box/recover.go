@@ -33,7 +33,7 @@ func (j *job) recover(ctx context.Context) (err error) {
 func (j *job) resume(ctx context.Context) error {
 	for _, b := range j.boxes {
 		of, role, n := b.Role()
-		if of != j.spec.Box.Name || role != hierarchy.Waiting {
+		if of != j.spec.Box.Name || role != hierarchy.Waiting || j.d.Owner.Box(b) != hierarchy.Owned {
 			continue
 		}
 		c := &change{old: at(b, of), aside: b.Name, n: n}
@@ -57,7 +57,7 @@ func (j *job) putRight(ctx context.Context, c *change) error {
 		}
 		j.say("the old box %s is back: an earlier run was stopped", name)
 		return j.relaunch(ctx, c.old)
-	case !isCurrent(now):
+	case !j.d.isCurrent(now):
 		j.say("an earlier run was stopped while it replaced box %s, and somebody made another one since", name)
 		return j.finish(ctx, c)
 	}

@@ -48,7 +48,7 @@ func (j *job) former(ctx context.Context, n int) (*change, error) {
 		return nil, fmt.Errorf("looking for generations of box %s: %w", name, err)
 	}
 	c := &change{}
-	for _, g := range hierarchy.Generations(boxes, name) {
+	for _, g := range j.d.generations(boxes, name) {
 		if _, _, m := g.Role(); c.n == 0 && (n == 0 || n == m) {
 			c.back, c.n = g, m
 		}
@@ -79,8 +79,8 @@ func (j *job) mayGo(ctx context.Context, c hierarchy.StoredBox) error {
 	switch {
 	case !isBox(c):
 		return &NotBoxError{Name: c.Name}
-	case !isCurrent(c):
-		return &ExistsError{Name: c.Name, Foreign: true}
+	case !j.d.isCurrent(c):
+		return j.d.exists(c)
 	}
 	return j.free(ctx, c)
 }

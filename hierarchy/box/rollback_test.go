@@ -49,7 +49,7 @@ func TestRollback(t *testing.T) {
 		},
 		{
 			name: "somebody's box", world: func(w *world) { w.has("tool", byDistrobox()).has("tool.ocisi-1", ours) },
-			boxes: "tool=box1 tool.ocisi-1=box2", err: "box tool exists, and is not ocisi's to replace",
+			boxes: "tool=box1 tool.ocisi-1=box2", err: "box tool exists: a box of this name was not made by ocisi",
 		},
 		{
 			name: "somebody's container", world: func(w *world) { w.has("tool", nil).has("tool.ocisi-1", ours) },

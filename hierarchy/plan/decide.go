@@ -68,23 +68,26 @@ type shelf struct {
 	kept    map[string][]hierarchy.StoredBox
 }
 
-func newShelf(boxes []hierarchy.StoredBox) shelf {
+// newShelf sorts the boxes of a store. Only those that ocisi made count as former or
+// waiting ones; another user's only wait.
+func newShelf(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) shelf {
 	s := shelf{map[string]hierarchy.StoredBox{}, map[string]hierarchy.StoredBox{}, map[string][]hierarchy.StoredBox{}}
 	for _, b := range boxes {
 		s.named[b.Name] = b
 		of, role, _ := b.Role()
-		if role == hierarchy.Waiting {
+		claim := owner.Box(b)
+		if role == hierarchy.Waiting && claim != hierarchy.Unowned {
 			s.waiting[of] = b
 		}
-		if role == hierarchy.Kept {
+		if role == hierarchy.Kept && claim != hierarchy.Unowned && claim != hierarchy.OtherUser {
 			s.kept[of] = append(s.kept[of], b)
 		}
 	}
 	return s
 }
 
-func newIndex(store hierarchy.Store) index {
-	x := index{images: map[string]int{}, boxes: newShelf(store.Boxes), root: newShelf(store.RootBoxes), store: store}
+func newIndex(store hierarchy.Store, owner hierarchy.Ownership) index {
+	x := index{images: map[string]int{}, boxes: newShelf(store.Boxes, owner), root: newShelf(store.RootBoxes, owner), store: store}
 	for i, im := range store.Images {
 		for _, ref := range im.Digests {
 			x.images[ref] = i
@@ -108,7 +111,7 @@ func (x index) image(names ...string) (hierarchy.StoredImage, bool) {
 func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
 	d := &decider{options: o, stores: map[hierarchy.Manager]index{}, byKey: map[hierarchy.Key]int{}, bases: map[Target]*base{}}
 	for m, store := range stores {
-		d.stores[m] = newIndex(store)
+		d.stores[m] = newIndex(store, o.ownership())
 	}
 	d.images = make([]decision, len(g.Images))
 	for i, im := range g.Images {
@@ -219,6 +222,11 @@ func (d *decider) other(labels map[string]string) string {
 		return ""
 	}
 	return config
+}
+
+// ownership decides what a plan with these options may change.
+func (o Options) ownership() hierarchy.Ownership {
+	return hierarchy.Ownership{UID: o.UID, Config: o.Config, Exists: o.Exists, Same: o.Same}
 }
 
 // same reports whether a path is the config of the options.

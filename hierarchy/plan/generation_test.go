@@ -43,8 +43,7 @@ func TestRolledBack(t *testing.T) {
 	}{
 		{"is kept", func(*world) {}, "keep: rolled back from gobox.ocisi-2, until its image or its spec changes"},
 		{"is kept, too, when its image has another ID", func(w *world) {
-			w.store.Boxes[0].ImageID = "sha256:other"
-			w.store.Boxes[0].Content = "same"
+			w.runs(0, "sha256:other", "same")
 			im, _ := w.store.Image("docker.io/library/godx:1")
 			for i := range w.store.Images {
 				if w.store.Images[i].ID == im.ID {
@@ -117,6 +116,13 @@ func TestTrim(t *testing.T) {
 		{"all are kept", func(w *world) {
 			w.config = strings.Replace(w.config, "  distrobox: gobox", "  keep: 3\n  distrobox: gobox", 1)
 		}, "keep: nothing changed"},
+		{"not those of another user", func(w *world) {
+			w.store.Boxes[1].Labels[hierarchy.LabelUID] = "1001" // the labels are those of all
+			w.store.Boxes[0].Labels = maps.Clone(w.store.Boxes[0].Labels)
+			w.store.Boxes[0].Labels[hierarchy.LabelUID] = "1000"
+		}, "keep: nothing changed"},
+		{"not those of another config", func(w *world) { w.store.Boxes[1].Labels[hierarchy.LabelConfig] = "/there.yaml" }, "keep: nothing changed"},
+		{"not those from a commit", func(w *world) { w.store.Boxes[1].Labels[hierarchy.LabelImageID] = "sha256:before" }, "keep: nothing changed"},
 		{"not one that runs", func(w *world) { w.store.Boxes[1].Running = true }, "trim: keep is 1, so these go: gobox.ocisi-2"},
 		{"a box that is gone", func(w *world) { w.store.Boxes = w.store.Boxes[1:] }, "create: box does not exist; a former one is there for a rollback, gobox.ocisi-4"},
 		{"a new box does it, too", func(w *world) { w.files["d/Containerfile.godx"] += "RUN yet more\n" },
@@ -130,7 +136,8 @@ func TestTrim(t *testing.T) {
 				w.store.Boxes = append(w.store.Boxes, more)
 			}
 			c.change(w)
-			for _, s := range w.plan(plan.Options{}).Steps {
+			o := plan.Options{UID: 1000, Config: "/c/ocisi.yaml", Exists: func(string) bool { return true }}
+			for _, s := range w.plan(o).Steps {
 				if got := string(s.Action) + ": " + s.Reason; s.Kind == plan.Box && got != c.want {
 					t.Errorf("got  %s\nwant %s", got, c.want)
 				}

@@ -109,6 +109,7 @@ type Options struct {
 	Config string
 	Exists func(config string) bool
 	Same   func(a, b string) bool
+	UID    int // of the user; boxes of another one are refused
 
 	// Foreign holds the IDs of images that bear ocisi's labels and that ocisi did not
 	// build: what an image is built FROM, or committed from, passes its labels on.

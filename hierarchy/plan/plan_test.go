@@ -190,20 +190,33 @@ func TestReasons(t *testing.T) {
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},
 		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
-		{"box of an older image", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "old" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
-		{"box of an image that is gone", func(w *world) { w.store.Boxes[0].ImageID, w.store.Boxes[0].Content = "sha256:old", "" }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an older image", func(w *world) { w.runs(0, "sha256:old", "old") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an image that is gone", func(w *world) { w.runs(0, "sha256:old", "") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone, and nobody asked about this one", func(w *world) {
-			w.store.Boxes[0].ImageID, w.store.Boxes[0].Content, w.store.Images[3].Content = "sha256:old", "", ""
+			w.runs(0, "sha256:old", "")
+			w.store.Images[3].Content = ""
 		}, plan.Options{}, "recreate gobox: box runs an older image\n"},
-		{"box of the same layers", func(w *world) { w.store.Boxes[0].ImageID = "sha256:old" }, plan.Options{}, ""},
+		{"box of the same layers", func(w *world) { w.runs(0, "sha256:old", w.store.Boxes[0].Content) }, plan.Options{}, ""},
 		{"box without its launcher", func(w *world) { w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"} }, plan.Options{}, "export gobox: missing: /home/u/.local/bin/go\n"},
 		{"other box without its launcher", func(w *world) {
 			w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"}
 			w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1)
 		}, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
+		{"box from docker commit", func(w *world) { w.store.Boxes[0].ImageID = "sha256:backup" }, plan.Options{}, "refuse gobox: not made by ocisi: image and label ocisi.image-id differ\n"},
+		{"box without the ID of its image", func(w *world) { delete(w.store.Boxes[0].Labels, hierarchy.LabelImageID) }, plan.Options{}, "refuse gobox: a box of this name was made by an old version of ocisi or by another program\n"},
+		{"box of another user", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelUID] = "1001" }, plan.Options{UID: 1000}, "refuse gobox: box belongs to UID 1001\n"},
+		{"box of this user", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelUID] = "1000" }, plan.Options{UID: 1000}, ""},
+		{"another user's box waits", func(w *world) {
+			w.store.Boxes[0].Name = "gobox.ocisi-old"
+			w.store.Boxes[0].Labels[hierarchy.LabelUID] = "1001"
+		}, plan.Options{UID: 1000}, "refuse gobox: gobox.ocisi-old: box belongs to UID 1001\n"},
+		{"another config's box waits", func(w *world) {
+			w.store.Boxes[0].Name = "gobox.ocisi-old"
+			w.store.Boxes[0].Labels[hierarchy.LabelConfig] = "/there.yaml"
+		}, plan.Options{Exists: func(string) bool { return true }}, "refuse gobox: gobox.ocisi-old: a box of /there.yaml has this name\n"},
 		{"foreign box", func(w *world) { w.store.Boxes[0].Labels = map[string]string{"manager": "distrobox"} }, plan.Options{}, "refuse gobox: a box of this name was not made by ocisi\n"},
 		{"box left aside", func(w *world) {
-			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", Labels: w.store.Boxes[0].Labels})
+			w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{Name: "gobox.ocisi-old", ImageID: w.store.Boxes[0].ImageID, Labels: w.store.Boxes[0].Labels})
 		}, plan.Options{}, "recreate gobox: an earlier run was stopped: gobox.ocisi-old is left of it\n"},
 		{"only a box left aside", func(w *world) { w.store.Boxes[0].Name = "gobox.ocisi-old" }, plan.Options{}, "recreate gobox: an earlier run was stopped: gobox.ocisi-old is left of it\n"},
 	} {
@@ -211,7 +224,7 @@ func TestReasons(t *testing.T) {
 			w := small(t)
 			id := short(w.store.Images[0].ID)
 			c.change(w)
-			want := strings.NewReplacer("5e1a7b63c0e6", short(sum("base")), "8ef26db7bc7e", short(sum("new")), "ID", id).Replace(c.want)
+			want := strings.NewReplacer("UID", "UID", "5e1a7b63c0e6", short(sum("base")), "8ef26db7bc7e", short(sum("new")), "ID", id).Replace(c.want)
 			p := w.plan(c.options)
 			if got := reasons(p); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -344,7 +357,7 @@ func TestRootBox(t *testing.T) {
 	if got := box(hierarchy.Store{RootUnknown: true}); !strings.HasPrefix(got, "recreate a box of root's podman") {
 		t.Errorf("got %s", got)
 	}
-	mine := []hierarchy.StoredBox{{Name: "gobox", Labels: map[string]string{hierarchy.LabelBox: "gobox", hierarchy.LabelSpec: g.Images[2].Box.Spec()}}}
+	mine := []hierarchy.StoredBox{{ID: "1", Name: "gobox", ImageID: "2", Labels: map[string]string{hierarchy.LabelImageID: "2", hierarchy.LabelBox: "gobox", hierarchy.LabelSpec: g.Images[2].Box.Spec()}}}
 	if got := box(hierarchy.Store{Boxes: mine}); got != "create box does not exist" {
 		t.Errorf("got %s", got)
 	}

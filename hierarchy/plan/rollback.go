@@ -24,9 +24,10 @@ func (e *NoGenerationError) Error() string {
 
 // Rollback plans to bring former boxes back: of the boxes of these names, the
 // latest generation or, when to is not 0, that one; without names, of all boxes
-// of the run that were made from its config and have generations. It returns a
-// *NoGenerationError for a name that has none.
-func Rollback(stores Stores, o hierarchy.Ownership, names []string, to int) (Plan, error) {
+// that were made from the run's config and have generations. It returns a
+// *NoGenerationError for a name that has none. A box that the run may not change
+// is refused.
+func Rollback(stores Stores, owner hierarchy.Ownership, names []string, to int) (Plan, error) {
 	p := Plan{Steps: []Step{}}
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
 		for _, root := range []bool{false, true} {
@@ -34,9 +35,12 @@ func Rollback(stores Stores, o hierarchy.Ownership, names []string, to int) (Pla
 			if root {
 				boxes = stores[m].RootBoxes
 			}
-			for _, name := range kept(boxes, o) {
-				s, ok := rollback(m, boxes, name, to)
-				if s.Root = root; ok && (len(names) == 0 || slices.Contains(names, name)) {
+			for _, name := range kept(boxes, owner) {
+				if len(names) > 0 && !slices.Contains(names, name) {
+					continue
+				}
+				s, ok := rollback(Target{Box, m, name}, boxes, owner, to)
+				if s.Root = root; ok {
 					p.Steps = append(p.Steps, s)
 				}
 			}
@@ -50,37 +54,41 @@ func Rollback(stores Stores, o hierarchy.Ownership, names []string, to int) (Pla
 	return p, nil
 }
 
-// kept returns the names of a run's boxes that have generations, sorted.
-func kept(boxes []hierarchy.StoredBox, o hierarchy.Ownership) []string {
+// kept returns the names of a config's boxes that have generations, sorted.
+func kept(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) []string {
 	names := map[string]bool{}
 	for _, b := range boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && o.FromConfig(b.Labels) {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && ownsBox(owner, b) {
 			names[name] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
 }
 
-func rollback(m hierarchy.Manager, boxes []hierarchy.StoredBox, name string, to int) (Step, bool) {
-	for _, b := range hierarchy.Generations(boxes, name) {
+func rollback(t Target, boxes []hierarchy.StoredBox, owner hierarchy.Ownership, to int) (Step, bool) {
+	for _, b := range hierarchy.Generations(boxes, t.Name) {
 		_, _, n := b.Role()
-		if to > 0 && n != to {
+		if to > 0 && n != to || !ownsBox(owner, b) {
 			continue
 		}
 		made := time.Unix(b.Created, 0).Format("2006-01-02 15:04")
-		s := Step{Target: Target{Box, m, name}, ID: idOf(boxes, name), Action: RollBack, Generation: n}
+		now := named(boxes, t.Name)
+		s := Step{Target: t, ID: now.ID, Action: RollBack, Generation: n}
 		s.Reason = fmt.Sprintf("to generation %d, made %s from %s", n, made, b.Labels[hierarchy.LabelImage])
+		if refusal := owner.Refusal(now); now.ID != "" && refusal != "" {
+			s.Action, s.Reason = Refuse, refusal
+		}
 		return s, true
 	}
 	return Step{}, false
 }
 
-// idOf returns the ID of the box of a name, or "".
-func idOf(boxes []hierarchy.StoredBox, name string) string {
+// named returns the box of a name, or one without an ID.
+func named(boxes []hierarchy.StoredBox, name string) hierarchy.StoredBox {
 	for _, b := range boxes {
 		if b.Name == name {
-			return b.ID
+			return b
 		}
 	}
-	return ""
+	return hierarchy.StoredBox{}
 }

@@ -12,8 +12,8 @@ import (
 
 func TestRollback(t *testing.T) {
 	box := func(of, name, config string) hierarchy.StoredBox {
-		return hierarchy.StoredBox{Name: name, Labels: map[string]string{
-			hierarchy.LabelBox: of, hierarchy.LabelConfig: config, hierarchy.LabelImage: of + "-dx:1",
+		return hierarchy.StoredBox{ID: name, Name: name, ImageID: "1", Labels: map[string]string{
+			hierarchy.LabelImageID: "1", hierarchy.LabelBox: of, hierarchy.LabelConfig: config, hierarchy.LabelImage: of + "-dx:1",
 		}}
 	}
 	stores := plan.Stores{
@@ -42,7 +42,10 @@ func TestRollback(t *testing.T) {
 		{"go nowhere", 0, "nothing of box nowhere is kept to go back to"},
 		{"other", 0, "nothing of box other is kept to go back to"},
 	} {
-		own := hierarchy.Ownership{Config: "/c", Same: func(a, b string) bool { return a == "/link" && b == "/c" }}
+		own := hierarchy.Ownership{
+			UID: 1000, Config: "/c", Exists: func(string) bool { return true },
+			Same: func(a, b string) bool { return a == "/link" && b == "/c" },
+		}
 		p, err := plan.Rollback(stores, own, strings.Fields(c.names), c.to)
 		var got []string
 		for _, s := range p.Steps {
@@ -64,5 +67,25 @@ func TestRollback(t *testing.T) {
 		if text := strings.Join(got, ", "); text != c.want {
 			t.Errorf("%s to %d: %s\nwant %s", c.names, c.to, text, c.want)
 		}
+	}
+}
+
+// A box that the run may not change is refused, and its generations stay.
+func TestRollbackOfAnotherUsersBox(t *testing.T) {
+	box := func(name, uid string) hierarchy.StoredBox {
+		return hierarchy.StoredBox{ID: name, Name: name, ImageID: "1", Labels: map[string]string{
+			hierarchy.LabelImageID: "1", hierarchy.LabelBox: "go", hierarchy.LabelConfig: "/c", hierarchy.LabelUID: uid,
+		}}
+	}
+	owner := hierarchy.Ownership{UID: 1000, Config: "/c"}
+	stores := plan.Stores{hierarchy.Docker: {Boxes: []hierarchy.StoredBox{box("go", "1001"), box("go.ocisi-1", "1000"), box("go.ocisi-2", "1001")}}}
+	p, err := plan.Rollback(stores, owner, []string{"go"}, 0)
+	if err != nil || len(p.Steps) != 1 || p.Steps[0].Action != plan.Refuse || p.Steps[0].Reason != "box belongs to UID 1001" {
+		t.Errorf("%+v, %v", p.Steps, err)
+	}
+	stores[hierarchy.Docker].Boxes[0] = box("go", "1000")
+	p, err = plan.Rollback(stores, owner, nil, 0)
+	if err != nil || len(p.Steps) != 1 || p.Steps[0].Action != plan.RollBack || p.Steps[0].Generation != 1 || p.Steps[0].ID != "go" {
+		t.Errorf("%+v, %v", p.Steps, err)
 	}
 }

@@ -132,10 +132,17 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 	if s.Action == Create && len(former) > 0 {
 		s.Reason += "; a former one is there for a rollback, " + former[0].Name
 	}
-	if more := surplus(former, one.Keep); s.Action == Keep && len(more) > 0 {
+	if more := surplus(d.owned(former), one.Keep); s.Action == Keep && len(more) > 0 {
 		s.Action, s.Reason = Trim, fmt.Sprintf("keep is %d, so these go: %s", one.Keep, strings.Join(more, ", "))
 	}
 	return s
+}
+
+// owned returns those of some boxes that the run may change.
+func (d *decider) owned(boxes []hierarchy.StoredBox) []hierarchy.StoredBox {
+	return slices.DeleteFunc(slices.Clone(boxes), func(b hierarchy.StoredBox) bool {
+		return d.options.ownership().Box(b) != hierarchy.Owned
+	})
 }
 
 // surplus returns the names of those generations that are more than the config
@@ -153,7 +160,11 @@ func surplus(former []hierarchy.StoredBox, keep int) []string {
 func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes shelf) (action Action, reason, owner string) {
 	name := want.Name
 	old, found := boxes.named[name]
-	action, reason = compareBox(im, want, old, found)
+	if found {
+		action, reason = compareBox(im, want, old, d.options.ownership())
+	} else {
+		action, reason = Create, "box does not exist"
+	}
 	left, stopped := boxes.waiting[name]
 	switch {
 	case !found && slices.Contains(x.store.Others, name):
@@ -161,6 +172,8 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 	case action == Recreate && d.other(old.Labels) != "":
 		owner = d.other(old.Labels)
 		return Refuse, "a box of " + owner + " has this name", owner
+	case action == Create && stopped && d.options.ownership().Box(left) != hierarchy.Owned:
+		return Refuse, left.Name + ": " + d.options.ownership().Refusal(left), d.other(left.Labels)
 	case stopped && (action == Keep || action == Create):
 		// The next run puts right what one leaves that was killed.
 		return Recreate, "an earlier run was stopped: " + left.Name + " is left of it", ""
@@ -189,12 +202,12 @@ func (im *decision) sameContent(b hierarchy.StoredBox) bool {
 	return b.ImageID == im.stored.ID || b.Content != "" && b.Content == im.stored.Content
 }
 
-func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, found bool) (Action, string) {
-	if !found {
-		return Create, "box does not exist"
-	}
-	if old.Labels[hierarchy.LabelBox] != old.Name {
-		return Refuse, "a box of this name was not made by ocisi"
+// compareBox compares a box with what the config says. One that ocisi did not make
+// for this user is refused.
+func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, owner hierarchy.Ownership) (Action, string) {
+	switch owner.Box(old) {
+	case hierarchy.Unowned, hierarchy.OtherUser:
+		return Refuse, owner.Refusal(old)
 	}
 	var reasons []string
 	keys, ok := hierarchy.SpecChanges(old.Labels[hierarchy.LabelSpec], want.Spec())

@@ -248,6 +248,12 @@ func (w *world) box(s plan.Step) bool {
 	return true
 }
 
+// runs gives a box another image, from which ocisi made it.
+func (w *world) runs(box int, image, content string) {
+	b := &w.store.Boxes[box]
+	b.ImageID, b.Content, b.Labels[hierarchy.LabelImageID] = image, content, image
+}
+
 // prune removes all images that no container uses, as "image prune -af" does.
 func (w *world) prune() {
 	w.store.Images = slices.DeleteFunc(w.store.Images, func(im hierarchy.StoredImage) bool {

@@ -118,7 +118,7 @@ func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) b
 // reports whether there was anything. A run that may change nothing, or that
 // another one keeps from it, only says what there is.
 func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarchy.Store) (bool, error) {
-	names := waiting(store.Boxes)
+	names := s.waiting(store.Boxes)
 	if len(names) == 0 {
 		return false, nil
 	}
@@ -143,7 +143,7 @@ func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarc
 		return false, err
 	}
 	var errs []error
-	for _, name := range waiting(boxes) {
+	for _, name := range s.waiting(boxes) {
 		tell := func(p hierarchy.Progress) {
 			if p.Title != "" {
 				fmt.Fprintln(s.env.Stderr, "ocisi: "+p.Title)
@@ -154,11 +154,12 @@ func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarc
 	return true, errors.Join(errs...)
 }
 
-// waiting returns the names of the boxes that a run has set aside.
-func waiting(boxes []hierarchy.StoredBox) []string {
+// waiting returns the names of the boxes that a run of this user and config, or of
+// one that no longer exists, has set aside.
+func (s *session) waiting(boxes []hierarchy.StoredBox) []string {
 	var names []string
 	for _, b := range boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Waiting {
+		if name, role, _ := b.Role(); role == hierarchy.Waiting && s.boxes.Owner.Box(b) == hierarchy.Owned {
 			names = append(names, name)
 		}
 	}

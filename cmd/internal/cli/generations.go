@@ -158,7 +158,7 @@ func (o *listOptions) showGenerations(rows []listedGeneration, config string) er
 func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]listedGeneration, error) {
 	var boxes []string
 	for _, b := range store.Boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && s.ours(b.Labels) && !slices.Contains(boxes, name) {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && s.owns(b) && !slices.Contains(boxes, name) {
 			boxes = append(boxes, name)
 		}
 	}
@@ -166,6 +166,9 @@ func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]lis
 	var rows []listedGeneration
 	for _, box := range boxes {
 		for _, b := range hierarchy.Generations(store.Boxes, box) {
+			if !s.owns(b) {
+				continue
+			}
 			_, _, n := b.Role()
 			alone := []plan.Step{{Target: plan.Target{Kind: plan.Box, Manager: store.Manager, Name: b.Name}, Action: plan.Remove}}
 			if _, err := s.weighIn(ctx, store, pointers(alone)); err != nil {

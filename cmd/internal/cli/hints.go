@@ -221,6 +221,8 @@ func takenHint(e *box.TakenError) string {
 
 func refusedHint(e *apply.RefusedError) string {
 	switch {
+	case strings.HasPrefix(e.Reason, hierarchy.OfOtherUser):
+		return "give your box another name in the config (distrobox: NAME); names of boxes are shared by all users of " + string(e.Target.Manager)
 	case e.Owner != "":
 		return "give it another name in one of the two files, or delete " + e.Owner + " when nobody uses it any more"
 	case e.Target.Kind == plan.Image:

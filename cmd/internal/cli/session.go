@@ -50,6 +50,7 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 		boxes:   env.distrobox(),
 		config:  config,
 	}
+	s.boxes.Owner = env.ownership(config)
 	for _, m := range managers {
 		e, err := env.openEngine(ctx, m, log)
 		if err != nil {
@@ -175,12 +176,18 @@ func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
 
 // options are what every plan of the session is made by.
 func (s *session) options() plan.Options {
-	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile}
+	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile, UID: s.env.UID}
 }
 
 // ours reports whether labels name the session's config.
 func (s *session) ours(labels map[string]string) bool {
 	return s.env.ownership(s.config).FromConfig(labels)
+}
+
+// owns reports whether the run may change a box, and the box was made from the
+// session's config.
+func (s *session) owns(b hierarchy.StoredBox) bool {
+	return s.boxes.Owner.Box(b) == hierarchy.Owned && s.ours(b.Labels)
 }
 
 // serial reports whether a manager builds one image at a time.

@@ -115,7 +115,7 @@ func (s *session) measured(ctx context.Context, g *hierarchy.Graph, m hierarchy.
 func (s *session) ownBoxes(store hierarchy.Store) map[string][]hierarchy.StoredBox {
 	boxes := map[string][]hierarchy.StoredBox{}
 	for _, b := range store.Boxes {
-		if _, role, _ := b.Role(); role != hierarchy.NoRole && s.ours(b.Labels) {
+		if s.owns(b) {
 			boxes[b.ImageID] = append(boxes[b.ImageID], b)
 		}
 	}
