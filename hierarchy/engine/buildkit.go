@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 
@@ -15,54 +14,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
-
-// buildKit returns the connection to the BuildKit inside the docker daemon:
-// every daemon since 20.10 serves it on two hijacked paths, no plugin of docker's
-// program is needed. All builds share it; Close ends it.
-func (e *Engine) buildKit(ctx context.Context) (*bkclient.Client, error) {
-	e.kitMu.Lock()
-	defer e.kitMu.Unlock()
-	if e.kit != nil {
-		return e.kit, nil
-	}
-	ctx = context.WithoutCancel(ctx) // it outlives the build that is the first
-	var err error
-	e.kit, err = bkclient.New(ctx, "",
-		bkclient.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return e.dialHijack(ctx, "/grpc", "h2c", nil)
-		}),
-		bkclient.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
-			return e.dialHijack(ctx, "/session", proto, meta)
-		}))
-	return e.kit, err
-}
-
-// dialHijack is the client's DialHijack with an end: that one waits for ever for
-// a daemon that takes the request and does not answer, whatever its context.
-func (e *Engine) dialHijack(ctx context.Context, path, proto string, meta map[string][]string) (net.Conn, error) {
-	ctx, cancel := e.ask(ctx)
-	defer cancel()
-	type answer struct {
-		conn net.Conn
-		err  error
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		conn, err := e.api.DialHijack(ctx, path, proto, meta)
-		answers <- answer{conn, err}
-	}()
-	select {
-	case a := <-answers:
-		return a.conn, a.err
-	case <-ctx.Done():
-		go func() {
-			if a := <-answers; a.err == nil {
-				_ = a.conn.Close() // nobody waits for it any more
-			}
-		}()
-		return nil, context.Cause(ctx)
-	}
-}
 
 func (e *Engine) buildByDaemon(ctx context.Context, r hierarchy.Recipe, emit func(hierarchy.Progress)) (string, error) {
 	opt, err := e.solveOpt(r)

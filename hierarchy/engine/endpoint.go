@@ -36,6 +36,7 @@ func (e *Engine) openDocker(ctx context.Context) error {
 	if err != nil {
 		return &UnreachableError{e.manager, p.host, err}
 	}
+	e.tls = p.ca != ""
 	return e.connect(ctx, p.host, opts...)
 }
 

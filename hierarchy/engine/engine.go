@@ -69,14 +69,16 @@ type Options struct {
 // Engine is docker or podman. Its methods may be called from several
 // goroutines.
 type Engine struct {
-	manager  hierarchy.Manager
-	differs  differences
-	opts     Options
-	log      *slog.Logger
-	api      *client.Client
-	endpoint string
-	stop     func() error  // ends the service that Open started; nil: none
-	turn     chan struct{} // holds the one build that may run, where differs.serial
+	manager   hierarchy.Manager
+	differs   differences
+	opts      Options
+	log       *slog.Logger
+	api       *client.Client
+	endpoint  string
+	tls       bool          // endpoint is reached with TLS
+	daemonAPI string        // the newest API version of the daemon, which may be newer than the client's
+	stop      func() error  // ends the service that Open started; nil: none
+	turn      chan struct{} // holds the one build that may run, where differs.serial
 
 	installationOnce sync.Once
 	installation     string
@@ -92,7 +94,7 @@ type Engine struct {
 
 // differences are what docker and podman do not have in common.
 type differences struct {
-	buildKit       bool // the daemon speaks BuildKit on /grpc
+	buildKit       bool // the daemon has a BuildKit
 	serial         bool // builds that run at the same time spoil each other's cache
 	slowList       bool // a list takes as long as the store is large, filtered or not
 	digestIsName   bool // a digest that an image was pulled by is one of its names, and can be taken away like one
@@ -166,7 +168,7 @@ func (e *Engine) connect(ctx context.Context, endpoint string, opts ...client.Op
 		return &UnreachableError{e.manager, endpoint, unreachable(ctx, endpoint, inWords(ctx, err))}
 	}
 	api.NegotiateAPIVersionPing(ping)
-	e.api, e.endpoint = api, endpoint
+	e.api, e.endpoint, e.daemonAPI = api, endpoint, ping.APIVersion
 	return nil
 }
 

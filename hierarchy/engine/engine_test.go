@@ -19,11 +19,15 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// TestMain makes the test binary a podman when it is called so. Only the tests
-// that start a story call it.
+// TestMain makes the test binary a podman, or an ssh to OCISI_TEST_SOCKET, when it
+// is called so. Only the tests that start a story call it.
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "podman" {
+	switch filepath.Base(os.Args[0]) {
+	case "podman":
 		enginetest.Podman()
+		return
+	case "ssh":
+		pipe(os.Stdin, os.Stdout, os.Getenv("OCISI_TEST_SOCKET"))
 		return
 	}
 	os.Exit(m.Run())

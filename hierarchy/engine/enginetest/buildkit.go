@@ -17,6 +17,7 @@ import (
 	control "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
+	"github.com/moby/buildkit/session/grpchijack"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
@@ -25,12 +26,14 @@ import (
 
 // buildKit is as much of BuildKit's control API as a build by docker needs: a
 // client that has hijacked /grpc solves, and is read the Containerfile over the
-// session that it has opened on /session.
+// session that it has opened on /session. Over gRPC on the
+// socket, the session is a stream of it.
 type buildKit struct {
 	control.UnimplementedControlServer
 
 	store    *store
 	watch    *watch
+	server   *grpc.Server
 	sessions *session.Manager
 	conns    chan net.Conn
 
@@ -53,10 +56,10 @@ func (a *api) addBuildKit() error {
 		return err
 	}
 	a.kit = &buildKit{store: a.store, watch: a.watch, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
-	srv := grpc.NewServer()
-	control.RegisterControlServer(srv, a.kit)
+	a.kit.server = grpc.NewServer()
+	control.RegisterControlServer(a.kit.server, a.kit)
 	a.kit.ended = make(chan struct{})
-	go func() { _ = srv.Serve(hijacked{a.kit.conns, a.kit.ended}) }()
+	go func() { _ = a.kit.server.Serve(hijacked{a.kit.conns, a.kit.ended}) }()
 	return nil
 }
 
@@ -113,6 +116,51 @@ func (k *buildKit) serveSession(w http.ResponseWriter, r *http.Request) {
 	silent := logrus.New()
 	silent.SetOutput(io.Discard)
 	_ = k.sessions.HandleHTTPRequest(bklog.WithLogger(r.Context(), logrus.NewEntry(silent)), w, r)
+}
+
+// controlPath begins the paths of the control API's methods over gRPC.
+const controlPath = "/moby.buildkit.v1.Control/"
+
+// grpcMode returns what the file docker-grpc contains; "" without the file.
+func (k *buildKit) grpcMode() string {
+	data, err := os.ReadFile(filepath.Join(k.store.dir, "docker-grpc"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// protocols returns what the socket speaks: HTTP/2, and with it gRPC, only if
+// docker-grpc says so.
+func (k *buildKit) protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(slices.Contains([]string{"too", "only"}, k.grpcMode()))
+	return p
+}
+
+// unlessOnlyNative refuses an upgrade to gRPC, as a daemon does that has none.
+func (k *buildKit) unlessOnlyNative(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if k.grpcMode() == "only" {
+			refuse(w, http.StatusNotFound, "page not found")
+			return
+		}
+		next(w, r)
+	}
+}
+
+// Session implements control.ControlServer: a session within gRPC.
+func (k *buildKit) Session(stream control.Control_SessionServer) error {
+	conn, ended, meta := grpchijack.Hijack(stream)
+	defer func() { _ = conn.Close() }()
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	go func() {
+		<-ended
+		cancel()
+	}()
+	return k.sessions.HandleConn(ctx, conn, meta)
 }
 
 func (k *buildKit) job(ref string) *job {

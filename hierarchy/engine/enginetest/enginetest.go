@@ -16,6 +16,10 @@
 //	docker-build.err           every build fails, after printing the file
 //	docker-build-NAME.err      the build of the image NAME (without its tag) fails so
 //	docker-build.block         builds do not end until they are cancelled (also -NAME)
+//	docker-grpc                docker speaks API 1.56, where gRPC on the socket replaces
+//	                           /grpc and /session. It serves both ("too"), the new one
+//	                           ("only"), or the old one, as behind a proxy that speaks
+//	                           HTTP/1.1 ("no"). Read when the server starts
 //	docker-pull.err            pulls fail with the file as message
 //	docker-save.cut            images that are written out end in the middle
 //	docker-save.block          they stop there until the client leaves
@@ -201,6 +205,9 @@ func (s *Server) serve(h *api) error {
 		s.podman = st
 	}
 	srv := &http.Server{Handler: h.routes()} //nolint:gosec // a test's own client
+	if h.kit != nil {
+		srv.Protocols = h.kit.protocols()
+	}
 	s.mu.Lock()
 	s.servers[st.name] = srv
 	s.mu.Unlock()

@@ -56,8 +56,9 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /enginetest/start", a.startForProgram)
 	mux.HandleFunc("POST /enginetest/session", a.sessionForProgram)
 	if a.kit != nil {
-		mux.HandleFunc("POST /grpc", a.kit.serveGRPC)
-		mux.HandleFunc("POST /session", a.kit.serveSession)
+		mux.HandleFunc("POST /grpc", a.kit.unlessOnlyNative(a.kit.serveGRPC))
+		mux.HandleFunc("POST /session", a.kit.unlessOnlyNative(a.kit.serveSession))
+		mux.Handle("POST "+controlPath, a.kit.server)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, version := range []string{"/v1.", "/v4."} {
@@ -95,6 +96,9 @@ func refuse(w http.ResponseWriter, status int, message string) {
 func (a *api) apiVersion() string {
 	if a.store.name == "podman" {
 		return "1.41"
+	}
+	if a.kit != nil && a.kit.grpcMode() != "" {
+		return "1.56"
 	}
 	return "1.51"
 }

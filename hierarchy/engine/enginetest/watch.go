@@ -27,7 +27,8 @@ const (
 // A point is the engine, the method and the path, without version and query:
 // "docker POST /containers/x/rename". BuildKit's are "docker POST /grpc" and
 // "docker POST /session" for the connections, before only, and "docker Solve" for
-// a build. Paths below /enginetest/ are the programs': a container that distrobox
+// a build; over gRPC on the socket, "docker POST /moby.buildkit.v1.Control/Session"
+// and the other methods. Paths below /enginetest/ are the programs': a container that distrobox
 // creates (/enginetest/container), box starts (start), commands it runs (run);
 // builds (build) and pulls (pull) of podman's.
 //
@@ -59,7 +60,7 @@ func (w *watch) ask(point string, done bool) Verdict {
 
 // streams tells the requests whose answer cannot wait until they are done.
 func streams(path string) bool {
-	return path == "/grpc" || path == "/session" || path == "/enginetest/build" || path == "/images/get" || path == "/images/load"
+	return path == "/grpc" || strings.HasPrefix(path, controlPath) || path == "/session" || path == "/enginetest/build" || path == "/images/get" || path == "/images/load"
 }
 
 // watched does a request as the watch says.
