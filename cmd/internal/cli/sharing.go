@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
-	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
 // measurement is what the images and boxes of a graph take in one store.
@@ -138,38 +136,6 @@ func (s *session) imagesIn(ctx context.Context, g *hierarchy.Graph, store hierar
 		found.images[i].Layers, found.images[i].Unlisted = all[i].Layers, all[i].Unlisted
 	}
 	return found, err
-}
-
-// expect sets how many bytes builds will add: as many as the last one of the same
-// name did, as far as it is there and its parent, too.
-func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
-	g := &hierarchy.Graph{}
-	builds := map[hierarchy.Manager][]*plan.Step{}
-	for i := range steps {
-		st := &steps[i]
-		if st.Kind != plan.Image || st.From != "" {
-			continue
-		}
-		g.Images = append(g.Images, st.Wanted)
-		if st.Action == plan.Build || st.Action == plan.Rebuild {
-			builds[st.Manager] = append(builds[st.Manager], st)
-		}
-	}
-	for m, of := range builds {
-		found, err := s.imagesIn(ctx, g, stores[m])
-		if err != nil {
-			return err
-		}
-		added := map[string]int64{}
-		for _, im := range layers.Analyze(found.images).Images {
-			name := cmp.Or(im.Was, im.Ref)
-			added[name] = max(added[name], im.Added)
-		}
-		for _, st := range of {
-			st.Adds = added[hierarchy.FamiliarRef(m.StoreRef(st.Name))]
-		}
-	}
-	return nil
 }
 
 // present is images of a store, each name once.
