@@ -2,6 +2,7 @@ package main
 
 import (
 	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,17 +35,8 @@ func TestDefectsAreShown(t *testing.T) {
 		}
 		shown[number] = true
 		for _, l := range links {
-			text, err := os.ReadFile(filepath.Join(docs, l[2]))
-			if err != nil {
+			if err := testExists(filepath.Join(docs, l[2]), l[1], `(?m)^# defect (\d+, )*`+number+`[,:]`); err != nil {
 				t.Errorf("defect %s: %v", number, err)
-				continue
-			}
-			want := regexp.MustCompile(`(?m)^func ` + regexp.QuoteMeta(l[1]) + `\(t \*testing\.T\)`)
-			if strings.HasSuffix(l[2], ".txtar") {
-				want = regexp.MustCompile(`(?m)^# defect (\d+, )*` + number + `[,:]`)
-			}
-			if !want.Match(text) {
-				t.Errorf("defect %s: nothing in %s is like %s", number, l[2], want)
 			}
 		}
 	}
@@ -56,6 +48,23 @@ func TestDefectsAreShown(t *testing.T) {
 	if len(shown) != defects {
 		t.Errorf("%d defects", len(shown))
 	}
+}
+
+// testExists returns an error unless a file has the test function of a name or,
+// when it is a story, text that matches a pattern.
+func testExists(file, name, story string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	want := `(?m)^func ` + regexp.QuoteMeta(name) + `\(t \*testing\.T\)`
+	if strings.HasSuffix(file, ".txtar") {
+		want = story
+	}
+	if !regexp.MustCompile(want).Match(text) {
+		return fmt.Errorf("nothing in %s is like %s", file, want)
+	}
+	return nil
 }
 
 // The program needs nothing beside it: no interpreter, no library, no program,

@@ -96,3 +96,39 @@ func TestLinksLead(t *testing.T) {
 		}
 	}
 }
+
+// TestSecurityPageNamesTests wants a test behind each item of docs/security.md: a
+// test function, or a story with the text of the link's title.
+func TestSecurityPageNamesTests(t *testing.T) {
+	t.Parallel()
+	page := readFile(t, "docs", "security.md")
+	item := regexp.MustCompile(`(?m)^\* .*(\n  .*)*`)
+	row := regexp.MustCompile(`(?m)^\|.*\|$`)
+	link := regexp.MustCompile(`\[([^]]+)\]\s*\((\.\./[^) ]+(?:_test\.go|\.txtar))(?: "([^"]*)")?\)`)
+	claims := item.FindAllString(page, -1)
+	tested := false // whether the table has a column for tests
+	for _, r := range row.FindAllString(page, -1) {
+		switch {
+		case strings.HasPrefix(r, "|---"):
+		case strings.HasSuffix(r, "| test |"):
+			tested = true
+		case strings.HasPrefix(r, "| what |"), strings.HasPrefix(r, "| in a box"):
+			tested = false
+		case tested:
+			claims = append(claims, r)
+		}
+	}
+	if len(claims) < 40 {
+		t.Errorf("only %d claims were found", len(claims))
+	}
+	for _, c := range claims {
+		if !link.MatchString(c) {
+			t.Errorf("no test is named: %s", c)
+		}
+	}
+	for _, l := range link.FindAllStringSubmatch(page, -1) {
+		if err := testExists(filepath.Join("..", "..", "docs", l[2]), l[1], `(?m)^# .*`+regexp.QuoteMeta(l[3])); err != nil {
+			t.Error(err)
+		}
+	}
+}
