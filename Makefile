@@ -7,7 +7,7 @@ FAULTS = ^(TestFaults|TestCrash)$$
 # The parts of "make test", longest first. docs/dev/testing.md has what each costs.
 PARTS = unit forky-podman forky-engines bookworm packages forky-faults forky-docker forky-containerd forky-rest trixie faults lint scripts
 
-.PHONY: build install package test test-unit test-faults test-e2e test-full programs demo demo-shell demo-wipe bench fuzz docs lint fmt \
+.PHONY: build install package test test-unit test-faults test-e2e test-full test-docker29 programs demo demo-shell demo-wipe bench fuzz docs lint fmt \
 	tars-forky tars-trixie tars-bookworm $(PARTS:%=part-%)
 
 build: ## bin/ocisi, static; with VERSION=v1.2.3 the same bytes wherever it is built
@@ -33,6 +33,9 @@ test-e2e: ## the tests on real engines of SUITE, as many as the gate runs; E2E h
 
 test-full: ## all tests on all real engines and image stores
 	test/full.sh
+
+test-docker29: programs ## docker's tests on docker 29, which is built from its Go modules
+	@OCISI_HOST_DOCKER=29 OCISI_HOST_NAME=$${OCISI_HOST_NAME:-oc-docker29} test/part.sh docker29 1800 test/e2e.sh -test.run '^TestStories$$/^docker$$'
 
 programs: ## what the parts below run in test hosts
 	@test/programs.sh bin/test

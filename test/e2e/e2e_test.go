@@ -7,8 +7,8 @@
 //
 //	go test -tags e2e ./test/e2e [-suite trixie] [-full] [-keep] [-run TestStories/once/legacy]
 //
-// The environment can name another host (OCISI_HOST_NAME; default oc-e2e-SUITE)
-// and docker's image store (OCISI_HOST_STORE), and a folder with the programs that
+// The environment can name another host (OCISI_HOST_NAME; default oc-e2e-SUITE),
+// docker 29 (OCISI_HOST_DOCKER), docker's image store (OCISI_HOST_STORE), and a folder with the programs that
 // test/programs.sh builds (OCISI_TEST_PROGRAMS; default: build them).
 package e2e
 

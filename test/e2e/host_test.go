@@ -19,18 +19,23 @@ import (
 
 // testHost is a test host of a suite, apart from the one that people log in to.
 type testHost struct {
-	suite string
-	name  string
-	store string // docker's image store: overlay2 or containerd
+	suite  string
+	name   string
+	docker string // "29", or "" for the suite's docker
+	store  string // docker's image store: overlay2 or containerd
 }
 
 // newHost returns the host that flags and environment name.
 func newHost() testHost {
-	suite := flag.Lookup("suite").Value.String()
+	suite, docker, store := flag.Lookup("suite").Value.String(), os.Getenv("OCISI_HOST_DOCKER"), "overlay2"
+	if docker == "29" {
+		store = "containerd" // its default
+	}
 	return testHost{
-		suite: suite,
-		name:  cmp.Or(os.Getenv("OCISI_HOST_NAME"), "oc-e2e-"+suite),
-		store: cmp.Or(os.Getenv("OCISI_HOST_STORE"), "overlay2"),
+		suite:  suite,
+		name:   cmp.Or(os.Getenv("OCISI_HOST_NAME"), "oc-e2e-"+suite),
+		docker: docker,
+		store:  cmp.Or(os.Getenv("OCISI_HOST_STORE"), store),
 	}
 }
 
@@ -54,19 +59,30 @@ func (h testHost) prepare(ctx context.Context) error {
 	if err := h.command(ctx, nil, os.Stderr, os.Stderr, "install", h.suite, program); err != nil {
 		return fmt.Errorf("installing ocisi: %w", err)
 	}
-	return h.checkStore(ctx)
+	return h.checkDocker(ctx)
 }
 
-// checkStore verifies docker's image store: a host that was made with another one
-// would repeat its tests.
-func (h testHost) checkStore(ctx context.Context) error {
+// checkDocker verifies docker's image store and API version: a host that was made
+// with others would repeat its tests.
+func (h testHost) checkDocker(ctx context.Context) error {
 	driver := map[string]string{"overlay2": "overlay2", "containerd": "overlayfs"}[h.store]
-	var out strings.Builder
-	if err := h.command(ctx, nil, &out, os.Stderr, "as", h.suite, "docker", "info", "--format", "{{.Driver}}"); err != nil {
-		return fmt.Errorf("reading docker's storage driver: %w", err)
+	if err := h.checkAnswer(ctx, driver, "docker", "info", "--format", "{{.Driver}}"); err != nil {
+		return err
 	}
-	if got := strings.TrimSpace(out.String()); got != driver {
-		return fmt.Errorf("docker in %s has storage driver %s, not %s; run: test/host/host.sh wipe %s", h.name, got, driver, h.suite)
+	if h.docker != "29" {
+		return nil
+	}
+	return h.checkAnswer(ctx, "1.56", "docker", "version", "--format", "{{.Server.APIVersion}}")
+}
+
+// checkAnswer verifies what a command prints in the host.
+func (h testHost) checkAnswer(ctx context.Context, want string, command ...string) error {
+	var out strings.Builder
+	if err := h.command(ctx, nil, &out, os.Stderr, append([]string{"as", h.suite}, command...)...); err != nil {
+		return fmt.Errorf("checking the host: %w", err)
+	}
+	if got := strings.TrimSpace(out.String()); got != want {
+		return fmt.Errorf("%s in %s prints %s, not %s; run: test/host/host.sh wipe %s", strings.Join(command, " "), h.name, got, want, h.suite)
 	}
 	return nil
 }
@@ -109,7 +125,7 @@ func goBuild(ctx context.Context, args ...string) error {
 func (h testHost) command(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args ...string) error {
 	return process.System{}.Run(ctx, process.Cmd{
 		Name: filepath.Join("..", "host", "host.sh"), Args: args,
-		Env:   []string{"OCISI_HOST_FRESH=1", "OCISI_HOST_NAME=" + h.name, "OCISI_HOST_STORE=" + h.store},
+		Env:   []string{"OCISI_HOST_FRESH=1", "OCISI_HOST_NAME=" + h.name, "OCISI_HOST_DOCKER=" + h.docker, "OCISI_HOST_STORE=" + h.store},
 		Stdin: stdin, Stdout: stdout, Stderr: stderr, Timeout: 30 * time.Minute,
 	})
 }

@@ -24,7 +24,10 @@ OCISI_HOST_MIRROR Debian mirror    (the one apt uses)
 OCISI_HOST_FRESH  make a disk anew that is older than these scripts, when set
 OCISI_HOST_NET    first two bytes of the machines' addresses (10.77)
 OCISI_HOST_MEMORY size of a tmpfs to keep the disk in, such as 8g; for tests, wipe frees it
-OCISI_HOST_STORE  docker's image store: overlay2 (default) or containerd; read when the disk is made
+OCISI_HOST_DOCKER 29: docker 29, built from its Go modules, in place of the suite's docker; read when the disk
+                  is made. Not on bookworm
+OCISI_HOST_STORE  docker's image store: overlay2 or containerd; read when the disk is made. The default is docker's:
+                  containerd for docker 29, overlay2 for the older ones
 BINDS             "SRC:DST ...", folders to bind into the machine when it boots
 END
 }
@@ -43,6 +46,7 @@ tar_path() {
   debian) echo "$CACHE/debian-$(key build-lib.sh base-debian.sh).tar" ;;
   registry) echo "$CACHE/registry-$(echo "$(tar_path fedora) $(tar_path debian) $(key seed.sh)" | sha256sum | cut -c 1-12).tar" ;;
   tools) echo "$CACHE/tools-$(key build-lib.sh tools.sh).tar" ;;
+  docker29) echo "$CACHE/docker29-$(key build-lib.sh docker29.sh ../../.ci/docker29.mod ../../.ci/docker29.sum).tar" ;;
   *) echo "$CACHE/$1-$(key build-lib.sh rootfs.sh registry.sh tools.sh files/crun-nolimits files/runc-nosysres).tar" ;;
   esac
 }
@@ -54,7 +58,7 @@ make_tar() {
   [[ ! -e $tar ]] || return 0
   case $kind in
   fedora | debian) builder=("$here/base-$kind.sh" "$tar") ;;
-  tools) builder=("$here/tools.sh" "$tar") ;;
+  tools | docker29) builder=("$here/$kind.sh" "$tar") ;;
   *) builder=("$here/rootfs.sh" "$kind" "$tar") ;;
   esac
   say "building $kind"
@@ -75,6 +79,7 @@ forget_older() {
 make_tars() {
   local kind pid kinds=() pids=() failed=''
   has_disk || kinds+=("$suite" tools)
+  has_disk || [[ $docker != 29 ]] || kinds+=(docker29)
   registry_is_filled || [[ -e $(tar_path registry) ]] || kinds+=(fedora debian)
   for kind in "${kinds[@]}"; do
     make_tar "$kind" &
@@ -116,9 +121,15 @@ has_disk() {
   [[ -e $disk/etc/ocisi-testhost ]]
 }
 
-# is_stale: the disk was made by other scripts than these
+# disk_key prints what a disk is made from.
+disk_key() {
+  basename "$(tar_path "$suite")"
+  [[ $docker != 29 ]] || basename "$(tar_path docker29)"
+}
+
+# is_stale: the disk was made by other scripts than these, or with another docker
 is_stale() {
-  has_disk && [[ $(cat "$disk/etc/ocisi-testhost") != "$(basename "$(tar_path "$suite")")" ]]
+  has_disk && [[ $(cat "$disk/etc/ocisi-testhost") != "$(disk_key)" ]]
 }
 
 unpack_disk() {
@@ -135,8 +146,9 @@ unpack_disk() {
   [[ -z ${OCISI_HOST_MEMORY:-} ]] || mount -t tmpfs -o "size=$OCISI_HOST_MEMORY,mode=755" "ocisi-$name" "$disk"
   tar -C "$disk" --xattrs --xattrs-include=security.capability -xf "$tar"
   tar -C "$disk" -xf "$(tar_path tools)"
+  [[ $docker != 29 ]] || tar -C "$disk" -xf "$(tar_path docker29)"
   configure_store
-  echo "${tar##*/}" >"$disk/etc/ocisi-testhost"
+  disk_key >"$disk/etc/ocisi-testhost"
 }
 
 remove_disk() {
@@ -145,15 +157,17 @@ remove_disk() {
 }
 
 configure_store() {
-  case ${OCISI_HOST_STORE:-overlay2} in
+  local default=overlay2 enabled=false
+  [[ $docker != 29 ]] || default=containerd
+  case ${OCISI_HOST_STORE:=$default} in
+  "$default") return ;;
   overlay2) ;;
-  containerd)
-    [[ $suite != bookworm ]] || die "docker 20.10 has no containerd image store"
-    mkdir -p "$disk/etc/docker"
-    echo '{"features": {"containerd-snapshotter": true}}' >"$disk/etc/docker/daemon.json"
-    ;;
+  containerd) enabled=true ;;
   *) die "OCISI_HOST_STORE is overlay2 or containerd" ;;
   esac
+  [[ $suite != bookworm ]] || die "docker 20.10 has no containerd image store"
+  mkdir -p "$disk/etc/docker"
+  echo "{\"features\": {\"containerd-snapshotter\": $enabled}}" >"$disk/etc/docker/daemon.json"
 }
 
 registry_is_filled() {
@@ -277,6 +291,9 @@ main() {
   esac
   suite=${2:?SUITE}
   case $suite in forky | trixie | bookworm) ;; *) die "no suite $suite; there are forky, trixie and bookworm" ;; esac
+  docker=${OCISI_HOST_DOCKER:-}
+  [[ -z $docker || $docker = 29 ]] || die "OCISI_HOST_DOCKER is 29 or empty"
+  [[ -z $docker || $suite != bookworm ]] || die "OCISI_HOST_DOCKER=29 is for forky and trixie"
   name=${OCISI_HOST_NAME:-oc-$suite}
   [[ $verb != up || -z ${3:-} ]] || name=$3
   [[ $name =~ ^[a-z][a-z0-9-]{0,30}$ ]] || die "$name is no name for a machine"
