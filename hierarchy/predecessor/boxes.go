@@ -81,15 +81,16 @@ func (c *converter) keyPlace(name, key, value string) hierarchy.Position {
 	return pos
 }
 
-// box returns what the box of an entry is to be; nil when no section says it.
+// box returns what the box of an entry is to be; nil when no section says it. An
+// entry without a box has the settings all the same: assemble may become true.
 func (c *converter) box(e hierarchy.Entry) *hierarchy.Box {
-	if c.ini == nil || !e.HasBox() || e.Box != nil {
+	if c.ini == nil || e.Box != nil || !e.HasBox() && c.boxed(e.BoxName()) {
 		return nil
 	}
 	b, ok := c.ini.Boxes[e.BoxName()]
 	if !ok {
-		if pos, _ := e.Where(""); e.Enabled {
-			c.note(pos, "distrobox.ini has no [%s], so ocisictl made no box of %s; ocisi makes one with nothing set. assemble: false prevents it", e.BoxName(), e.Ref())
+		if pos, _ := e.Where(""); e.Enabled && e.HasBox() {
+			c.noteOf(pos, "["+e.BoxName()+"]", "distrobox.ini has no %s, so ocisictl made no box of that name; ocisi makes one with nothing set. assemble: false prevents it")
 		}
 		return nil
 	}
@@ -99,6 +100,11 @@ func (c *converter) box(e hierarchy.Entry) *hierarchy.Box {
 		return nil
 	}
 	return &b
+}
+
+// boxed reports whether an entry has a box of a name.
+func (c *converter) boxed(name string) bool {
+	return slices.ContainsFunc(c.old.Entries, func(e hierarchy.Entry) bool { return e.HasBox() && e.BoxName() == name })
 }
 
 // differentImage tells of a section that made its box from another image.
@@ -122,7 +128,7 @@ func (c *converter) leftOver() {
 	used := c.used()
 	for _, name := range c.ini.Names {
 		if !used[name] {
-			c.note(c.header(name), "[%s] is left out: no image makes a box of this name", name)
+			c.noteOf(c.header(name), "["+name+"]", "%s: left out, since no image has a box of this name")
 		}
 	}
 	for _, w := range c.ini.Warnings {
@@ -132,9 +138,9 @@ func (c *converter) leftOver() {
 		switch w.Key {
 		case "image", "pull", "replace": // ocisi knows
 		case "clone":
-			c.note(w.Pos, "[%s] clone: left out, ocisi makes boxes from images alone", w.Box)
+			c.noteOf(w.Pos, "["+w.Box+"]", "%s clone: left out, ocisi makes boxes from images alone")
 		default:
-			c.note(w.Pos, "[%s] %s: %s", w.Box, w.Key, w.Text)
+			c.noteOf(w.Pos, "["+w.Box+"]", "%s "+w.Key+": "+w.Text)
 		}
 	}
 }
@@ -145,9 +151,7 @@ func (c *converter) used() map[string]bool {
 	used := map[string]bool{"": true}
 	maps.Copy(used, c.ini.Included)
 	for _, e := range c.old.Entries {
-		if e.HasBox() {
-			used[e.BoxName()] = true
-		}
+		used[e.BoxName()] = true
 	}
 	return used
 }

@@ -36,7 +36,7 @@ func (c *converter) booleans(lines []string) []string {
 				value = "true"
 			}
 			pos := hierarchy.Position{File: c.list.Path, Line: i + 1, Column: len([]rune(code[:m[4]])) + 1}
-			c.note(pos, "%s is written %s, which every reader of YAML takes for the same", word, value)
+			c.noteOf(pos, word, "%s is written "+value+", which every reader of YAML takes for the same")
 			code = code[:m[4]] + value + code[m[5]:]
 		}
 		out[i] = code + comment

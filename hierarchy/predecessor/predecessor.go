@@ -38,6 +38,9 @@ type Options struct {
 type Note struct {
 	Pos  hierarchy.Position // in an old file
 	Text string
+
+	kind  string   // Text, with %s for the names
+	names []string // that the same is true of
 }
 
 func (n Note) String() string {
@@ -123,13 +126,29 @@ type line struct {
 }
 
 func (c *converter) note(pos hierarchy.Position, format string, args ...any) {
-	c.notes = append(c.notes, Note{pos, fmt.Sprintf(format, args...)})
+	c.notes = append(c.notes, Note{Pos: pos, Text: fmt.Sprintf(format, args...)})
+}
+
+// noteOf notes something that is true of a name, and of all names that it was noted
+// of with the same words: they are one note, where the first of them stands. kind
+// has %s for the names.
+func (c *converter) noteOf(pos hierarchy.Position, name, kind string) {
+	i := slices.IndexFunc(c.notes, func(n Note) bool { return n.kind == kind })
+	if i < 0 {
+		i = len(c.notes)
+		c.notes = append(c.notes, Note{Pos: pos, kind: kind})
+	}
+	n := &c.notes[i]
+	if !slices.Contains(n.names, name) {
+		n.names = append(n.names, name)
+	}
+	n.Text = strings.Replace(kind, "%s", strings.Join(n.names, ", "), 1)
 }
 
 func (c *converter) entry(e hierarchy.Entry) error {
 	c.tag(e)
 	if pos, ok := e.Where("assemble"); ok && e.Assemble != nil && !*e.Assemble && strings.HasSuffix(e.Name, hierarchy.ThinSuffix) {
-		c.note(pos, "assemble: false is obeyed now; ocisictl made a box of %s all the same", e.Ref())
+		c.noteOf(pos, e.Ref(), "assemble: false is obeyed now; ocisictl made a box of %s all the same")
 	}
 	if err := c.path(e); err != nil {
 		return err

@@ -241,6 +241,47 @@ func TestWordsForBooleans(t *testing.T) {
 	}
 }
 
+// What a section sets is kept while no box is made of the image: it may be again.
+func TestSectionsOfImagesWithoutBox(t *testing.T) {
+	t.Parallel()
+	const ini = "[a-dx]\nhome=/x/a\n[b-dx]\nnvidia=true\nhome=/x/b\n[c]\nhome=/x/c\nexported_bins=/usr/bin/c\n[d]\nhome=/x/d\n"
+	r, err := convert(`- {name: a-dx, path: /p, enabled: false, manager: docker}
+- {name: b-dx, path: /p, enabled: true, manager: docker, assemble: false}
+- {name: c, path: /p, enabled: true, manager: docker, assemble: false}
+- {name: d, path: /p, enabled: false, manager: docker}
+- {name: e-dx, path: /p, enabled: true, manager: docker, distrobox: d}
+`, ini, options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []*hierarchy.Box{{Home: "/x/a"}, {Home: "/x/b", Nvidia: true}, {Home: "/x/c", ExportedBins: []string{"/usr/bin/c"}}, nil, {Home: "/x/d"}}
+	for i, e := range r.Config.Entries {
+		if !reflect.DeepEqual(e.Box, want[i]) || e.HasBox() != (i == 0 || i == 4) {
+			t.Errorf("%s: box %+v, made: %t", e.Name, e.Box, e.HasBox())
+		}
+	}
+}
+
+// What is true of several names is one note.
+func TestNotesAreGrouped(t *testing.T) {
+	t.Parallel()
+	r, err := convert("- {name: a-dx, path: /p, enabled: true, manager: docker}\n- {name: b-dx, path: /p, enabled: true, manager: docker}\n"+
+		"- {name: c-dx, path: /p, enabled: true, manager: docker}\n- {name: d-dx, path: /p, enabled: true, manager: docker}\n",
+		"[a-dx]\nentry=1\nhome=/x\n[b-dx]\nentry=1\nhome=/y\n[x]\nhome=/x\n[y]\nhome=/y\n", options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"ocisictl.yaml:1:22: path: /p is now ../../../../../p: the folder stays where it is",
+		"ocisictl.yaml:3:4: distrobox.ini has no [c-dx], [d-dx], so ocisictl made no box of that name; ocisi makes one with nothing set. assemble: false prevents it",
+		"distrobox.ini:2:1: [a-dx], [b-dx] entry: ignored: ocisi has no such key",
+		"distrobox.ini:7:1: [x], [y]: left out, since no image has a box of this name",
+	}
+	if got := notes(r); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 // TestToldOfSections looks at what is said of sections, and what is not.
 func TestToldOfSections(t *testing.T) {
 	t.Parallel()
@@ -250,7 +291,7 @@ func TestToldOfSections(t *testing.T) {
 		{entry + "}\n", "[a-dx]\nimage=localhost/a-dx:x\n", ""},
 		{entry + "}\n", "[a-dx]\nimage=a-dx\n", "2:1: image: the box was made from a-dx; ocisi makes it from a-dx:x"},
 		{entry + "}\n", "[a-dx]\nclone=other\n", "2:1: [a-dx] clone: left out"},
-		{entry + "}\n", "[b]\nentry=1\n", "1:1: [b] is left out"},
+		{entry + "}\n", "[b]\nentry=1\n", "1:1: [b]: left out"},
 		{entry + ", box: {hostname: own}}\n", "[a-dx]\nhostname=other\n", ""},
 	} {
 		r, err := convert(c.list, c.ini, options())
