@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// access says when a command writes: the user's files, the state directory or an
+// access is when a command writes: the user's files, the state directory or an
 // engine's store. What a command writes because its user names the file, such as
 // the report of list, does not count. It also has the directories that it needs.
 type access struct {
@@ -28,15 +28,15 @@ const (
 // accesses are the commands of ocisi, by their path without "ocisi", and when
 // they write. A command that is missing here counts as one that writes.
 func accesses() map[string]access {
-	reads, tells := access{}, access{needs: nothing}
+	reads, static := access{}, access{needs: nothing}
 	dry := access{writes: true, flags: []string{"dry-run"}}
 	return map[string]access{
-		"":                  tells,
+		"":                  static,
 		"clean":             dry,
-		"config":            tells,
+		"config":            static,
 		"config edit":       {writes: true, needs: configDir},
 		"config path":       {needs: configDir},
-		"config schema":     tells,
+		"config schema":     static,
 		"config validate":   reads,
 		"copy":              dry,
 		"devcontainer":      {writes: true, flags: []string{"print", "check"}},
@@ -46,7 +46,7 @@ func accesses() map[string]access {
 		"exports":           reads,
 		"exports repair":    dry,
 		"import":            {writes: true, flags: []string{"print"}},
-		"just":              tells,
+		"just":              static,
 		"just install":      {writes: true, flags: []string{"mode=image"}},
 		"just status":       reads,
 		"just uninstall":    {writes: true},
@@ -58,16 +58,16 @@ func accesses() map[string]access {
 		"recreate":          dry,
 		"rollback":          dry,
 		"setup":             {writes: true, flags: []string{"dry-run", "diff"}},
-		"timer":             tells,
+		"timer":             static,
 		"timer disable":     {writes: true},
 		"timer enable":      {writes: true},
 		"timer status":      reads,
-		"version":           tells,
-		"help":              tells, // cobra's own, from here on
-		"completion":        tells,
-		"completion bash":   tells,
-		"completion fish":   tells,
-		"completion zsh":    tells,
+		"version":           static,
+		"help":              static, // cobra's own, from here on
+		"completion":        static,
+		"completion bash":   static,
+		"completion fish":   static,
+		"completion zsh":    static,
 		"__complete":        reads,
 		"__completeNoDesc":  reads,
 	}

@@ -115,11 +115,16 @@ func hintForStep(err error, self string) string {
 	if e, ok := errors.AsType[*engine.MissingError](err); ok {
 		return "somebody removed it meanwhile; '" + self + " process' builds it again, then " + e.Ref
 	}
-	if is[*thereError](err) {
-		return "look at it first: ocisi import --print …; then --force keeps what is there as FILE.old, and -o FILE writes elsewhere"
-	}
 	if e, ok := errors.AsType[*notBuiltError](err); ok && !e.foreign {
 		return "build it first: " + self + " process " + e.key.Ref
+	}
+	return hintForConfig(err, self)
+}
+
+// hintForConfig is for a config that is missing, or in the way.
+func hintForConfig(err error, self string) string {
+	if is[*thereError](err) {
+		return "look at it first: ocisi import --print …; then --force keeps what is there as FILE.old, and -o FILE writes elsewhere"
 	}
 	if is[*homeError](err) {
 		return `set it to your home directory: export HOME="$(getent passwd "$(id -u)" | cut -d: -f6)"`
@@ -152,6 +157,11 @@ func hintForBox(err error, self string) string {
 	if is[*box.ExportError](err) {
 		return "correct exported_bins or exported_apps in the config, or add what is missing to an image that the box stands on"
 	}
+	return hintForName(err, self)
+}
+
+// hintForName is for a name on the command line that stands for nothing.
+func hintForName(err error, self string) string {
 	if is[*plan.NoGenerationError](err) || is[*box.NoGenerationError](err) {
 		return "what there is: " + self + " list --generations"
 	}
