@@ -232,6 +232,7 @@ type StoredBox struct {
 	Created int64    // Unix seconds
 	Content string   // of the image that it was created from; "" when nobody asked
 	Lacks   []string // programs and applications that it should have on the host and has not
+	Started string   // when it was last started, in the engine's words; "" of a list
 }
 
 // StoreRef returns the full name under which a manager's store holds a managed

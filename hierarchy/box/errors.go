@@ -80,6 +80,23 @@ func (e *TakenError) Error() string {
 	return msg
 }
 
+// UnknownError says that an interrupted run left two boxes, and that it could not be
+// determined whether the new one works. Neither was changed.
+type UnknownError struct {
+	Manager hierarchy.Manager
+	Root    bool // the store is root's podman's
+	Name    string
+	Old     string // the name that the previous box has now
+	Err     error  // why the new one was not entered
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("an earlier run was interrupted while it replaced box %s, and the new box could not be checked: %v; nothing was changed, and the previous box is %s",
+		e.Name, e.Err, e.Old)
+}
+
+func (e *UnknownError) Unwrap() error { return e.Err }
+
 // InUseError says that somebody works in a box, which would end with it.
 type InUseError struct {
 	Box      string

@@ -34,6 +34,7 @@ type world struct {
 	user     string // as id prints it
 	home     string
 	made     int // IDs of boxes
+	starts   int
 	runs     int // nonces
 
 	// before is asked before each program runs; an error stands for the
@@ -348,11 +349,13 @@ func (w *world) enter(c process.Cmd) error {
 		w.t.Errorf("entered box %s, which is not there: distrobox would create one", name)
 		return errors.New("no such box")
 	}
-	if w.broken[b.ID] || w.broken[b.ImageID] {
+	w.starts++
+	b.Started = fmt.Sprint(w.starts)
+	b.Running = !w.broken[b.ID] && !w.broken[b.ImageID]
+	store.boxes[name] = b
+	if !b.Running {
 		return failed(c)
 	}
-	b.Running = true
-	store.boxes[name] = b
 	command := c.Args[slices.Index(c.Args, "--")+1:]
 	w.note("enter %s %s", name, strings.Join(command, " "))
 	switch command[0] {

@@ -204,7 +204,7 @@ func stories() []story {
 		{name: "bring back what is gone", keep: 1, before: func(s *stage) { s.moves("tool", "tool.ocisi-3") }, back: true, verb: rollsBack(3), lasts: []string{"box1"}},
 		{name: "recover: nothing new", keep: 1, before: func(s *stage) { s.moves("tool", "tool.ocisi-old") }, verb: recovers, lasts: []string{"box1"}},
 		{name: "recover: a new box", keep: 1, before: func(s *stage) { s.half() }, verb: recovers, lasts: []string{"box1", "box2"}},
-		{name: "recover: a broken box", keep: 1, before: func(s *stage) { s.half(); breaks(s) }, broken: true, verb: recovers, lasts: []string{"box1"}},
+		{name: "recover: a broken box", keep: 1, before: func(s *stage) { s.half(); breaks(s) }, broken: true, verb: recovers, lasts: []string{"box1", "box2"}},
 		{name: "recover: a rollback", keep: 2, before: func(s *stage) {
 			generations(s)
 			s.moves("tool", "tool.ocisi-back-1")
@@ -345,7 +345,8 @@ func (s *stage) settled(st story) error {
 	if b := s.w.boxes["tool"]; b.ImageID != wanted {
 		return fmt.Errorf("tool is of image %s: %s", b.ImageID, s.w.names())
 	}
-	if n := len(hierarchy.Generations(s.w.list(), "tool")); n > st.keep {
+	// What recovery has found broken stays until a replacement succeeds.
+	if n := len(hierarchy.Generations(s.w.list(), "tool")); n > st.keep && !st.broken {
 		return fmt.Errorf("%d generations: %s", n, s.w.names())
 	}
 	if !st.broken && len(s.w.calls) > 0 {

@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// Recover puts right what a killed Replace or Rollback left of one box: the old
-// one gets its name back, or becomes a generation if the other one works.
+// Recover completes or undoes what a killed Replace or Rollback left of one box: the
+// old one becomes a generation if the other one works; otherwise it gets its name
+// back, and the other one becomes a generation. Containers are renamed and stopped,
+// never removed. If it cannot be determined whether the other one works, nothing
+// changes, and the error is an *UnknownError.
+//
 // boxes are those of the store as they were seen lately; when none of them waits
 // for this box, nothing is asked and nothing is done. Of the spec it needs the
 // manager, and the box's name and root; what else the config knows makes for a
@@ -37,7 +42,11 @@ func (j *job) resume(ctx context.Context) error {
 			continue
 		}
 		c := &change{old: at(b, of), aside: b.Name, n: n}
-		if err := j.putRight(ctx, c); err != nil {
+		err := j.putRight(ctx, c)
+		if is[*UnknownError](err) {
+			return err
+		}
+		if err != nil {
 			return fmt.Errorf("putting box %s right, which an earlier run left as %s: %w", of, b.Name, err)
 		}
 	}
@@ -82,7 +91,8 @@ func (j *job) putRight(ctx context.Context, c *change) error {
 }
 
 // works reports whether the box that has the name can be entered and is the
-// user's. One that somebody works in can.
+// user's. One that somebody works in can. The error is an *UnknownError if that
+// could not be determined.
 func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bool, error) {
 	if n, err := j.store.Sessions(ctx, now.ID); err != nil || n > 0 {
 		return n > 0, err
@@ -92,17 +102,31 @@ func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bo
 		check = j.spec.Box.Check
 	}
 	err := j.try(ctx, now, check)
-	if look, ok := errors.AsType[*lookError](err); ok {
-		return false, look
-	}
-	if ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
+	case !j.isEvidence(ctx, now, err):
+		return false, &UnknownError{Manager: j.spec.Manager, Root: j.spec.rootful(), Name: now.Name, Old: c.aside, Err: err}
 	}
-	if err != nil {
-		j.emit(hierarchy.Progress{Log: err.Error()})
-		j.say("the newer box %s does not work", now.Name)
+	j.emit(hierarchy.Progress{Log: err.Error()})
+	return false, nil
+}
+
+// isEvidence reports whether the error of a start shows that the box itself does
+// not work: it was entered and is not as it must be, it did not answer in time, or
+// the engine started it and it ended. A missing program, or an engine that does
+// not answer, shows nothing.
+func (j *job) isEvidence(ctx context.Context, c hierarchy.StoredBox, err error) bool {
+	switch {
+	case is[*lookError](err), is[*process.NotFoundError](err):
+		return false
+	case is[*CheckError](err), is[*process.TimeoutError](err):
+		return true
 	}
-	return err == nil, nil
+	now, found, err := j.store.Container(ctx, c.Name)
+	return err == nil && found && now.ID == c.ID && !now.Running && now.Started != c.Started
 }
 
 // try starts a box. One that fails at once is asked twice: an engine that is
@@ -129,23 +153,23 @@ func (j *job) finish(ctx context.Context, c *change) error {
 	return j.settle(ctx, c)
 }
 
-// dismiss frees the name of the box: a new one that does not work is removed. A
-// generation is none: it was brought back, by ocisi or by somebody who put
-// things right by hand. It is kept under its number, or the next one; that name
-// is returned.
+// dismiss frees the name of a box that does not work: it becomes a generation,
+// under the number of the one that was brought back or the next one, and is returned
+// under that name. It is never removed: the check may be wrong.
 func (j *job) dismiss(ctx context.Context, c *change, now hierarchy.StoredBox) (hierarchy.StoredBox, error) {
-	if c.n == 0 && now.Created >= c.old.Created {
-		return hierarchy.StoredBox{}, j.remove(ctx, now)
-	}
 	kept := hierarchy.KeptAs(now.Name, c.n)
 	_, taken, err := j.store.Container(ctx, kept)
 	if err == nil && (taken || c.n == 0) {
 		kept, err = j.nextGeneration(ctx, c.n)
 	}
+	if err == nil {
+		err = j.rename(ctx, now, kept)
+	}
 	if err != nil {
 		return hierarchy.StoredBox{}, err
 	}
-	return at(now, kept), j.rename(ctx, now, kept)
+	j.say("the new box %s does not work; kept as %s", now.Name, kept)
+	return at(now, kept), nil
 }
 
 // relaunch makes the launchers those of a box that has its name again.

@@ -24,16 +24,16 @@ func TestRecover(t *testing.T) {
 		{"nothing left", func(w *world) { w.has("tool", ours).has("tool.ocisi-1", ours) }, "tool=box1 tool.ocisi-1=box2", true},
 		{"killed before the new box", func(w *world) { w.has("tool.ocisi-old", ours) }, "tool=box1", true},
 		{"killed before the old one was kept", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours) }, "tool=box2 tool.ocisi-1=box1", true},
-		{"new box broken", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true }, "tool=box1", true},
+		{"new box broken", func(w *world) { w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true }, "tool=box1 tool.ocisi-1=box2", true},
 		{"new box broken, created in the same second", func(w *world) {
 			w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true
 			b := w.boxes["tool"]
 			b.Created = w.boxes["tool.ocisi-old"].Created
 			w.boxes["tool"] = b
-		}, "tool=box1", true},
+		}, "tool=box1 tool.ocisi-1=box2", true},
 		{"new box broken, another run's logs", func(w *world) {
 			w.has("tool.ocisi-old", ours).has("tool", ours).has("tool.ocisi-1", ours).broken["box2"] = true
-		}, "tool=box1 tool.ocisi-1=box3", true},
+		}, "tool=box1 tool.ocisi-1=box3 tool.ocisi-2=box2", true},
 		{"new box in use", func(w *world) {
 			w.has("tool.ocisi-old", ours).has("tool", ours).broken["box2"] = true
 			w.sessions["box2"] = 1
@@ -97,11 +97,12 @@ func TestRecoverChecks(t *testing.T) {
 			return false, nil
 		}
 		err := w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
-		if err != nil || w.names() != "tool=box1" {
+		if err != nil || w.names() != "tool=box1 tool.ocisi-1=box2" {
 			t.Errorf("boxes %s, error %v", w.names(), err)
 		}
 		// A generation that was restored is not checked with it: it is older than the config.
 		delete(w.boxes, "tool")
+		delete(w.boxes, "tool.ocisi-1")
 		w.has("tool.ocisi-back-2", ours).has("tool", ours)
 		err = w.maker().Recover(t.Context(), w, spec(func(s *Spec) { s.Box.Check = []string{"false"} }), w.list(), nil)
 		if err != nil || w.names() != "tool=box4 tool.ocisi-3=box3" {
@@ -213,4 +214,47 @@ func (s *sharedWorld) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.world.Boxes(ctx)
+}
+
+// Without evidence about the new box, both boxes stay as they are, whatever keeps it
+// from being entered; and nothing is ever removed.
+func TestRecoverWithoutEvidence(t *testing.T) {
+	for name, trouble := range map[string]func(*world, process.Cmd) error{
+		"distrobox is missing": func(_ *world, c process.Cmd) error { return &process.NotFoundError{Name: c.Name} },
+		"distrobox fails before it starts the box": func(_ *world, c process.Cmd) error {
+			return &process.Error{Cmd: c, Exit: 127, Stderr: "podman: command not found", Err: errors.New("exit status 127")}
+		},
+		"distrobox fails, and the box runs": func(w *world, c process.Cmd) error {
+			b := w.boxes["tool"]
+			b.Running, b.Started = true, "later"
+			w.boxes["tool"] = b
+			return failed(c)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t).has("tool.ocisi-old", byOcisi("tool")).has("tool", byOcisi("tool"))
+			w.before = func(c process.Cmd) (bool, error) {
+				if c.Args[0] == "enter" {
+					return false, trouble(w, c)
+				}
+				return false, nil
+			}
+			for verb, do := range map[string]func() error{
+				"recover": func() error { return w.maker().Recover(t.Context(), w, spec(), w.list(), nil) },
+				"replace": func() error { _, err := w.maker().Replace(t.Context(), w, spec(), nil); return err },
+			} {
+				err := do()
+				if ue, ok := errors.AsType[*UnknownError](err); !ok || ue.Name != "tool" || ue.Old != "tool.ocisi-old" {
+					t.Errorf("%s: %s: error %v", name, verb, err)
+				}
+				if got := w.names(); got != "tool=box2 tool.ocisi-old=box1" || len(w.calls) > 0 {
+					t.Errorf("%s: %s: boxes %s, did %q", name, verb, got, w.calls)
+				}
+			}
+			w.before = nil // the next run can tell
+			if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err != nil || w.names() != "tool=box2 tool.ocisi-1=box1" {
+				t.Errorf("%s: then: error %v, boxes %s", name, err, w.names())
+			}
+		})
+	}
 }

@@ -19,8 +19,11 @@ type rootBox struct {
 	ID, Name, Image string
 	Created         time.Time
 	ExecIDs         []string
-	State           struct{ Running bool }
-	Config          struct{ Labels map[string]string }
+	State           struct {
+		Running   bool
+		StartedAt string
+	}
+	Config struct{ Labels map[string]string }
 }
 
 // Container implements Engine.
@@ -31,7 +34,7 @@ func (r rootStore) Container(ctx context.Context, name string) (hierarchy.Stored
 	}
 	return hierarchy.StoredBox{
 		ID: c.ID, Name: c.Name, ImageID: digest(c.Image), Created: c.Created.Unix(),
-		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running,
+		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running, Started: c.State.StartedAt,
 	}, true, nil
 }
 

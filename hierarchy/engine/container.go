@@ -31,6 +31,9 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		ID: in.ID, Name: name, ImageID: fullID(in.Image),
 		Running: in.State != nil && in.State.Running,
 	}
+	if in.State != nil {
+		b.Started = in.State.StartedAt
+	}
 	if t, err := time.Parse(time.RFC3339Nano, in.Created); err == nil {
 		b.Created = t.Unix()
 	}

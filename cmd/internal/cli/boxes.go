@@ -114,72 +114,54 @@ func (s *session) specOf(g *hierarchy.Graph, m hierarchy.Manager, name string) b
 	return box.Spec{Manager: m, Box: hierarchy.Box{Name: name}, Keep: hierarchy.DefaultKeep, Force: s.force}
 }
 
-// restore puts right what a run that was stopped left of boxes, and says so; it
-// reports whether there was anything. A run that may change nothing, or that
-// another one keeps from it, only says what there is.
+// restore completes or undoes what a run that was interrupted left of boxes, and
+// reports whether there was anything. Only a run that holds the lock does; any other
+// one reports it. A box of which it cannot be determined whether it works stays as it
+// is, and the run goes on.
 func (s *session) restore(ctx context.Context, g *hierarchy.Graph, store hierarchy.Store) (bool, error) {
-	names := s.waiting(store.Boxes)
-	if len(names) == 0 {
+	waiting := s.waiting(store.Boxes)
+	if len(waiting) == 0 {
 		return false, nil
 	}
 	s.restoring.Lock()
 	defer s.restoring.Unlock()
-	release, err := s.mayRestore()
-	if release == nil {
-		for _, name := range names {
-			switch {
-			case s.dry:
-				fmt.Fprintf(s.env.Stderr, "ocisi: an earlier run was stopped while it replaced box %s: %s plan puts it right\n", name, s.env.self(s.config))
-			case err == nil:
-				fmt.Fprintf(s.env.Stderr, "ocisi: another ocisi is replacing box %s just now\n", name)
-			}
+	if !s.locked {
+		for _, b := range waiting {
+			name, _, _ := b.Role()
+			fmt.Fprintf(s.env.Stderr, "ocisi: box %s: its replacement is running or was interrupted; the previous box is %s (to complete or undo it: %s process)\n",
+				name, b.Name, s.env.self(s.config))
 		}
-		return false, err
+		return false, nil
 	}
-	defer release()
 	e := s.engines[store.Manager]
-	boxes, err := e.Boxes(ctx) // another run may have changed them until it gave the lock back
-	if err != nil {
-		return false, err
-	}
 	var errs []error
-	for _, name := range s.waiting(boxes) {
-		tell := func(p hierarchy.Progress) {
+	for _, b := range waiting {
+		name, _, _ := b.Role()
+		report := func(p hierarchy.Progress) {
 			if p.Title != "" {
 				fmt.Fprintln(s.env.Stderr, "ocisi: "+p.Title)
 			}
 		}
-		errs = append(errs, s.boxes.Recover(ctx, e, s.specOf(g, store.Manager, name), boxes, tell))
+		err := s.boxes.Recover(ctx, e, s.specOf(g, store.Manager, name), store.Boxes, report)
+		if is[*box.UnknownError](err) {
+			fmt.Fprintf(s.env.Stderr, "ocisi: %v\nhint: %s\n", err, hint(err, s.env.self(s.config)))
+			continue
+		}
+		errs = append(errs, err)
 	}
 	return true, errors.Join(errs...)
 }
 
-// waiting returns the names of the boxes that a run of this user and config, or of
-// one that no longer exists, has set aside.
-func (s *session) waiting(boxes []hierarchy.StoredBox) []string {
-	var names []string
+// waiting returns the boxes that a run of this user and config, or of one that no
+// longer exists, has set aside.
+func (s *session) waiting(boxes []hierarchy.StoredBox) []hierarchy.StoredBox {
+	var found []hierarchy.StoredBox
 	for _, b := range boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Waiting && s.boxes.Owner.Box(b) == hierarchy.Owned {
-			names = append(names, name)
+		if _, role, _ := b.Role(); role == hierarchy.Waiting && s.boxes.Owner.Box(b) == hierarchy.Owned {
+			found = append(found, b)
 		}
 	}
-	return names
-}
-
-// mayRestore returns what ends the right to change boxes, or nil when another
-// ocisi is at work, or this run was asked to change nothing.
-func (s *session) mayRestore() (func(), error) {
-	switch {
-	case s.locked:
-		return func() {}, nil
-	case s.dry:
-		return nil, nil
-	}
-	release, err := s.env.lock("restores a box")
-	if is[*lockedError](err) {
-		return nil, nil // what is left is perhaps not left, but its work
-	}
-	return release, err
+	return found
 }
 
 // Box implements apply.Boxer.

@@ -165,7 +165,7 @@ func (c *clinic) waitingBoxes(ctx context.Context, _ doctor.Facts) doctor.Result
 	if len(waiting) == 0 {
 		return found(doctor.OK, count(seen, "box is", "boxes are")+" what they are called")
 	}
-	return found(doctor.Warn, "another ocisi is at work, or one was stopped: "+strings.Join(waiting, ", "), c.env.self(c.path)+" plan")
+	return found(doctor.Warn, "another ocisi is at work, or one was stopped: "+strings.Join(waiting, ", "), c.env.self(c.path)+" process")
 }
 
 // helpers tells of boxes that were made by a distrobox that is no longer where

@@ -148,6 +148,9 @@ func hintForBox(err error, self string) string {
 	if e, ok := errors.AsType[*box.StepError](err); ok && e.Step != "create" && is[*process.TimeoutError](err) {
 		return "give it more time with start_timeout: in the config, or mend what it waits for; then: " + self + " process"
 	}
+	if e, ok := errors.AsType[*box.UnknownError](err); ok {
+		return unknownHint(e, self)
+	}
 	if e, ok := errors.AsType[*box.TakenError](err); ok {
 		return takenHint(e)
 	}
@@ -217,6 +220,16 @@ func conflictHint(e *launcher.ConflictError, self string) string {
 	return elsewhere + leave
 }
 
+// unknownHint gives the commands with which the user decides about a box.
+func unknownHint(e *box.UnknownError, self string) string {
+	engine, enter := string(e.Manager), "DBX_CONTAINER_MANAGER="+string(e.Manager)+" distrobox enter "+e.Name
+	if e.Root {
+		engine, enter = "sudo "+engine, "distrobox enter --root "+e.Name
+	}
+	return fmt.Sprintf("enter it (%s), then run: %s process; to restore the previous box: %s rename %s %[4]s-2 && %[3]s rename %[5]s %[4]s",
+		enter, self, engine, e.Name, e.Old)
+}
+
 // takenHint gives the commands that restore the previous box, or free the name.
 func takenHint(e *box.TakenError) string {
 	engine := string(e.Manager)
@@ -226,7 +239,7 @@ func takenHint(e *box.TakenError) string {
 	if e.Old == "" {
 		return fmt.Sprintf("free the name, then run ocisi again: %s rename %s %[2]s-2", engine, e.Name)
 	}
-	return fmt.Sprintf("to restore the previous box: %s rename %s %[2]s-2 && %[1]s rename %s %[2]s", engine, e.Name, e.Old)
+	return fmt.Sprintf("to restore the previous box: %s rename %s %[2]s-2 && %[1]s rename %[3]s %[2]s", engine, e.Name, e.Old)
 }
 
 func refusedHint(e *apply.RefusedError) string {

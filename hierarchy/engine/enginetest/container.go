@@ -30,6 +30,8 @@ type Container struct {
 	Changes  []Change // in which it differs from its image
 	Log      string   // what it has printed, lines
 
+	starts int // how often it was started
+
 	Sessions int // commands that run in it besides its own
 	Ended    int // commands that have ended and that the engine still lists
 	Lost     int // the same, but nothing else is known of them, as podman's when its monitor was killed

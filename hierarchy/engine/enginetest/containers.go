@@ -67,7 +67,7 @@ func (a *api) inspectContainer(w http.ResponseWriter, r *http.Request) {
 		in := map[string]any{
 			"Id": c.ID, "Name": "/" + c.Name, "Image": c.ImageID, "Created": rfc3339(c.Created),
 			"Config":     map[string]any{"Image": c.Image, "Labels": c.Labels},
-			"State":      map[string]any{"Status": c.State, "Running": c.State == "running"},
+			"State":      map[string]any{"Status": c.State, "Running": c.State == "running", "StartedAt": rfc3339(c.Created + int64(c.starts))},
 			"HostConfig": map[string]any{"Binds": c.Mounts, "UsernsMode": c.Userns},
 			"ExecIDs":    a.store.execIDs(c),
 		}
@@ -96,6 +96,7 @@ func (a *api) changeContainer(w http.ResponseWriter, r *http.Request) {
 			c.end()
 		case verb == "start":
 			c.State = "running"
+			c.starts++
 		default:
 			refuse(w, http.StatusNotFound, "page not found")
 			return

@@ -176,6 +176,9 @@ func (a *api) startForProgram(w http.ResponseWriter, r *http.Request) {
 	a.withEntered(w, r, func(c *Container, e entering) {
 		ran := c.State == "running"
 		c.State, c.Log = "running", c.Log+e.Log
+		if !ran {
+			c.starts++
+		}
 		if e.End {
 			c.end()
 		}
