@@ -19,6 +19,8 @@ import (
 	"path/filepath"
 
 	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // Action says what is done with a file.
@@ -142,7 +144,7 @@ func look(path string) (state, error) {
 	if !info.Mode().IsRegular() {
 		return state{}, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	}
-	data, err := os.ReadFile(path)
+	data, err := input.ReadPath(path, input.MaxSize)
 	return state{there: true, data: data}, err
 }
 

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/klmcwhirter/ocisi/internal/disk"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // Record remembers what was last written: SHA-256 sums by absolute path. The
@@ -28,7 +28,7 @@ const recordVersion = 1
 // more than updates of files that count as edited from then on. The error is
 // for a warning.
 func ReadRecord(path string) (Record, error) {
-	data, err := os.ReadFile(path)
+	data, err := input.ReadPath(path, input.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Record{}, nil
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/devcontainer"
 )
@@ -121,9 +120,9 @@ func parseYAML(file string, data []byte) (*decoder, []*ast.DocumentNode, error) 
 		config:  &Config{File: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")},
 		anchors: map[string]ast.Node{},
 	}
-	tree, err := parser.ParseBytes(data, 0)
+	tree, err := d.tree(data)
 	if err != nil {
-		return nil, nil, d.syntax(err)
+		return nil, nil, err
 	}
 	return d, slices.DeleteFunc(tree.Docs, func(doc *ast.DocumentNode) bool { return doc.Body == nil }), nil
 }

@@ -364,6 +364,9 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(predecessor))
 	f.Add([]byte("images: [&a {name: x, path: y, enabled: true, box: {home: ~}}, *a]\nmanager: *b\n"))
 	f.Add([]byte("a: &a [*a]\n- *a"))
+	f.Add([]byte(strings.Repeat("[", 200)))
+	f.Add([]byte(strings.Repeat("- ", 200)))
+	f.Add([]byte("- &a [x, x]\n- &b [*a, *a]\n- &c [*b, *b]\n- {args: *c}\n"))
 	f.Add([]byte("- {name: x, path: y, enabled: true, devcontainer: {settings: &s {a: [*s, 3.10, .inf], <<: *s}, env: {A: 1}, mounts: [\"~:/a\"]}}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := hierarchy.ParseConfig("f", data)

@@ -16,6 +16,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // buildContext is what a build can see besides its parents.
@@ -116,7 +117,7 @@ func (s *sight) ignoreFile(of string, dirs *listings) (name string, text []byte,
 		if err != nil {
 			return name, nil, s.failed(name, err)
 		}
-		text, err := fs.ReadFile(s.files, s.in(name))
+		text, err := input.ReadFile(s.files, s.in(name), input.MaxSize)
 		if err != nil {
 			return name, nil, s.failed(name, err)
 		}

@@ -16,13 +16,17 @@ type decoder struct {
 	config  *Config
 	anchors map[string]ast.Node
 	errs    []error
+	values  int // decoded so far, aliases included
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+// maxSource is the length in bytes of the longest line that an error shows.
+const maxSource = 500
+
 func (d *decoder) errorAt(pos Position, problem, advice string) *ConfigError {
 	e := &ConfigError{Pos: pos, Problem: problem, Advice: advice}
-	if pos.Line >= 1 && pos.Line <= len(d.config.lines) {
+	if pos.Line >= 1 && pos.Line <= len(d.config.lines) && len(d.config.lines[pos.Line-1]) <= maxSource {
 		e.Source = d.config.lines[pos.Line-1]
 	}
 	return e
@@ -40,11 +44,17 @@ func (d *decoder) position(n ast.Node) Position {
 }
 
 func (d *decoder) fail(n ast.Node, problem, advice string) {
+	if d.values > maxValues {
+		return // which has been reported
+	}
 	d.errs = append(d.errs, d.errorAt(d.position(n), problem, advice))
 }
 
 // resolve follows anchors and aliases to the value.
 func (d *decoder) resolve(n ast.Node) ast.Node {
+	if d.exhausted(n) {
+		return ast.Null(n.GetToken())
+	}
 	for range 100 { // an alias of an alias of … itself
 		switch x := n.(type) {
 		case *ast.AnchorNode:

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // Inputs are what an image is built from, as the label ocisi.inputs has it in
@@ -78,7 +80,7 @@ func (in Inputs) String() string {
 // they do not tell, or tell of another image: labels are inherited.
 func ReadInputs(labels map[string]string, ref string) (Inputs, bool) {
 	var in Inputs
-	if labels[LabelImage] != ref || json.Unmarshal([]byte(labels[LabelInputs]), &in) != nil || in.Version != inputsVersion {
+	if labels[LabelImage] != ref || input.Unmarshal([]byte(labels[LabelInputs]), &in) != nil || in.Version != inputsVersion {
 		return Inputs{}, false
 	}
 	return in, true

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/containerfile"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // readAll reads the Containerfiles of the enabled entries, several at once.
@@ -69,7 +70,7 @@ func (r *resolver) node(e Entry) node {
 }
 
 func (n *node) read(files fs.FS) {
-	if n.text, n.err = fs.ReadFile(files, strings.TrimPrefix(n.image.Containerfile, "/")); n.err == nil {
+	if n.text, n.err = input.ReadFile(files, strings.TrimPrefix(n.image.Containerfile, "/"), containerfile.MaxSize); n.err == nil {
 		n.parsed, n.err = containerfile.Parse(n.text, n.image.Args)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/klmcwhirter/ocisi/internal/disk"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // File is a file of ocisi's.
@@ -97,7 +98,7 @@ func (f File) look() (found, error) {
 	if err != nil || !info.Mode().IsRegular() {
 		return found{is: true}, err
 	}
-	text, err := os.ReadFile(f.Path)
+	text, err := input.ReadPath(f.Path, input.MaxSize)
 	rest := text
 	if bytes.HasPrefix(text, []byte("#!")) {
 		_, rest, _ = bytes.Cut(text, []byte("\n"))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // launchers are those of one box on the host.
@@ -188,7 +189,7 @@ func exportsOf(b hierarchy.Box) string {
 // has none.
 func Exports(c hierarchy.StoredBox) (hierarchy.Box, bool) {
 	var e exports
-	if json.Unmarshal([]byte(c.Labels[hierarchy.LabelExports]), &e) != nil {
+	if input.Unmarshal([]byte(c.Labels[hierarchy.LabelExports]), &e) != nil {
 		return hierarchy.Box{}, false
 	}
 	return hierarchy.Box{Name: c.Labels[hierarchy.LabelBox], ExportedBins: e.Bins, ExportedApps: e.Apps, ExportedBinsPath: e.Path}, true

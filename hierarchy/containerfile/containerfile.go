@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -83,9 +84,33 @@ func (e *SyntaxError) Error() string {
 
 func (e *SyntaxError) Unwrap() error { return e.Err }
 
+// The limits of a Containerfile. BuildKit's parser copies the rest of the line for
+// each ONBUILD, and arguments can double from line to line.
+const (
+	MaxSize    = 256 << 10 // bytes of the file
+	maxOnbuild = 1000
+	maxWord    = 16 << 10 // bytes of a word or a value with variables
+)
+
+var onbuild = regexp.MustCompile(`(?i)onbuild`)
+
+// limits returns a *SyntaxError for a text that the parser must not get.
+func limits(text []byte) error {
+	if len(text) > MaxSize {
+		return &SyntaxError{Err: fmt.Errorf("the file is larger than %d KiB", MaxSize>>10)}
+	}
+	if len(onbuild.FindAllIndex(text, maxOnbuild+1)) > maxOnbuild {
+		return &SyntaxError{Err: fmt.Errorf("more than %d ONBUILD", maxOnbuild)}
+	}
+	return nil
+}
+
 // Parse reads a Containerfile. The arguments override the defaults of its ARG
 // instructions. The error is a *SyntaxError.
 func Parse(text []byte, args map[string]string) (*File, error) {
+	if err := limits(text); err != nil {
+		return nil, err
+	}
 	tree, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		return nil, syntaxError(err)
@@ -251,6 +276,8 @@ func (r *reader) use(s span, instruction string, at []parser.Range, env map[stri
 	return nil
 }
 
+var errLongWord = fmt.Errorf("a value with variables is longer than %d KiB", maxWord>>10)
+
 func (r *reader) expand(word string, env map[string]string) (string, error) {
 	if plain(word) {
 		return word, nil
@@ -259,7 +286,13 @@ func (r *reader) expand(word string, env map[string]string) (string, error) {
 	for k, v := range env {
 		pairs = append(pairs, k+"="+v)
 	}
+	if len(word) > maxWord {
+		return "", errLongWord
+	}
 	out, _, err := r.lex.ProcessWord(word, shell.EnvsFromSlice(pairs))
+	if err == nil && len(out) > maxWord {
+		return "", errLongWord
+	}
 	return out, err
 }
 

@@ -64,7 +64,13 @@ func (r *reader) word(word string, in scope) value {
 	if plain(word) {
 		return value{text: word, known: true}
 	}
+	if len(word) > maxWord {
+		return value{}
+	}
 	res, err := r.lex.ProcessWordWithMatches(word, in)
+	if len(res.Result) > maxWord {
+		return value{}
+	}
 	v := value{text: res.Result, known: err == nil && len(res.Unmatched) == 0}
 	for name := range res.Matched {
 		v.arg = v.arg || in.args[name]

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // entry is our object of the label. What is left out is as the tools have it by
@@ -98,9 +100,9 @@ func (im Image) env(wish Wish) map[string]string {
 // left out, as tools for dev containers do.
 func Metadata(parent, entry string) string {
 	var list []json.RawMessage
-	if json.Unmarshal([]byte(parent), &list) != nil {
+	if input.Unmarshal([]byte(parent), &list) != nil {
 		var one map[string]any // tools take a single object, too
-		if list = nil; json.Unmarshal([]byte(parent), &one) == nil && one != nil {
+		if list = nil; input.Unmarshal([]byte(parent), &one) == nil && one != nil {
 			list = []json.RawMessage{json.RawMessage(parent)}
 		}
 	}

@@ -21,6 +21,7 @@ func FuzzUpdate(f *testing.F) {
 	} {
 		f.Add([]byte(text))
 	}
+	f.Add([]byte(`{"a":` + strings.Repeat("[", 200)))
 	f.Fuzz(func(t *testing.T, data []byte) { checkUpdate(t, data) })
 }
 

@@ -2,6 +2,7 @@ package devcontainer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/tailscale/hujson"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // SyntaxError says where a file is no JSON with comments. Lines and columns
@@ -182,6 +185,9 @@ func parse(data []byte) (*file, error) {
 	if rest, ok := strings.CutPrefix(text, mark); ok {
 		f.mark, text = mark, rest
 	}
+	if err := limits(text); err != nil {
+		return nil, err
+	}
 	v, err := hujson.Parse([]byte(text + "\n"))
 	if err != nil {
 		return nil, syntaxError(err)
@@ -198,6 +204,18 @@ func parse(data []byte) (*file, error) {
 	f.value = v
 	f.root = object{o, f.newline, indentation(o), 1}
 	return f, nil
+}
+
+// limits returns a *SyntaxError for a text that the parser must not get: it
+// recurses without a limit.
+func limits(text string) error {
+	if len(text) > input.MaxSize {
+		return &SyntaxError{1, 1, (&input.SizeError{Max: input.MaxSize}).Error()}
+	}
+	if e, ok := errors.AsType[*input.DepthError](input.Depth([]byte(text))); ok {
+		return &SyntaxError{e.Line, e.Column, fmt.Sprintf("nested deeper than %d levels", input.MaxDepth)}
+	}
+	return nil
 }
 
 // syntaxError takes the place out of the parser's error, which has it as text.

@@ -16,6 +16,8 @@ import (
 
 	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/client"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 const defaultDockerHost = "unix:///var/run/docker.sock"
@@ -95,7 +97,7 @@ func unreachable(ctx context.Context, endpoint string, err error) error {
 
 func currentContext(config string) (string, error) {
 	file := filepath.Join(config, "config.json")
-	data, err := os.ReadFile(file)
+	data, err := input.ReadPath(file, input.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -116,7 +118,7 @@ func currentContext(config string) (string, error) {
 func contextPlace(config, name string) (place, error) {
 	sum := sha256.Sum256([]byte(name))
 	id := hex.EncodeToString(sum[:])
-	data, err := os.ReadFile(filepath.Join(config, "contexts", "meta", id, "meta.json"))
+	data, err := input.ReadPath(filepath.Join(config, "contexts", "meta", id, "meta.json"), input.MaxSize)
 	if err != nil {
 		return place{}, err
 	}

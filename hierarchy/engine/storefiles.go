@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // podmanStore is what the files of podman's store say: those of containers/storage
@@ -60,8 +60,11 @@ func readStore(root string) (podmanStore, error) {
 	return s, nil
 }
 
+// maxStoreFile is the largest file of podman's storage that is read, in bytes.
+const maxStoreFile = 256 << 20
+
 func read(root, name string, into any) error {
-	data, err := os.ReadFile(filepath.Join(root, name))
+	data, err := input.ReadPath(filepath.Join(root, name), maxStoreFile)
 	if err != nil {
 		return err
 	}
@@ -89,7 +92,7 @@ func (s podmanStore) folder(l storedLayer) string {
 // config returns the config of an image. Its digest is the image's ID.
 func (s podmanStore) config(imageID string) (config ocispec.Image, err error) {
 	name := "=" + base64.StdEncoding.EncodeToString([]byte(imageID))
-	data, err := os.ReadFile(filepath.Join(s.root, "overlay-images", strings.TrimPrefix(imageID, "sha256:"), name))
+	data, err := input.ReadPath(filepath.Join(s.root, "overlay-images", strings.TrimPrefix(imageID, "sha256:"), name), maxStoreFile)
 	if err != nil {
 		return config, err
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/klmcwhirter/ocisi/internal/input"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -97,7 +97,7 @@ func (k *Keychain) sources() []source {
 		out = append(out, parseSource("DOCKER_AUTH_CONFIG", []byte(k.inline)))
 	}
 	for _, file := range k.files {
-		data, err := os.ReadFile(file)
+		data, err := input.ReadPath(file, input.MaxSize)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // noConfigError says that there is no config file.
@@ -89,8 +90,9 @@ func (env Env) ownership(config string) hierarchy.Ownership {
 	return hierarchy.Ownership{UID: env.UID, Config: config, Exists: env.mayExist, Same: env.sameFile}
 }
 
+// readFile reads a file of at most [input.MaxSize].
 func (env Env) readFile(path string) ([]byte, error) {
-	data, err := fs.ReadFile(env.Files, strings.TrimPrefix(path, "/"))
+	data, err := input.ReadFile(env.Files, strings.TrimPrefix(path, "/"), input.MaxSize)
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		pe.Path = path // the FS knows it without its first slash
 	}

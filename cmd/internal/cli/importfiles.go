@@ -13,6 +13,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // schemaFile is what the schema is called beside the default config.
@@ -153,7 +154,7 @@ func (o *importOptions) folder(f predecessor.Folder) ([]imported, error) {
 		if err != nil {
 			return err
 		}
-		data, err := fs.ReadFile(o.env.Files, name)
+		data, err := input.ReadFile(o.env.Files, name, input.MaxSize)
 		files = append(files, imported{path: f.To + strings.TrimPrefix(name, root), data: data, mode: info.Mode().Perm()})
 		return err
 	})
