@@ -17,6 +17,7 @@ func Checks() []Check {
 		{"podman.bin", Podman, "which podman", podmanBin},
 		{"podman.engine", Podman, "podman answers", podmanEngine},
 		{"podman.userns", Podman, "ids for rootless podman", podmanUserns},
+		{"podman.storage", Podman, "folder of rootless podman's storage", podmanStorage},
 		{"podman.socket", Podman, "podman's socket", podmanSocket},
 
 		{"docker.cli", Docker, "which docker", dockerCLI},

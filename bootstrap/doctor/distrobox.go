@@ -3,7 +3,6 @@ package doctor
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"path"
 	"regexp"
@@ -113,29 +112,4 @@ func distroboxSettings(_ context.Context, f Facts) Result {
 		return ok("distrobox works with " + manager + "; nothing else is set")
 	}
 	return ok("nothing is set that changes a box")
-}
-
-// distroboxUpgrades warns of what runs distrobox upgrade: a box of ours then gets
-// a layer of its own for what its image will have anyway, and drifts from it.
-func distroboxUpgrades(_ context.Context, f Facts) Result {
-	const file = "/etc/uupd/config.json"
-	uupd := len(f.Host.Find("uupd")) > 0 || f.Host.Exists("/usr/bin/uupd")
-	var config struct {
-		Modules struct {
-			Distrobox struct {
-				Disable bool `json:"disable"`
-			} `json:"distrobox"`
-		} `json:"modules"`
-	}
-	err := json.Unmarshal([]byte(f.Host.Text(file)), &config)
-	if uupd && (err != nil || !config.Modules.Distrobox.Disable) {
-		return warn("uupd upgrades boxes in place, each with packages of its own; set modules.distrobox.disable to true in "+file, "sudoedit "+file)
-	}
-	if f.Host.Exists(linuxbrew + "/bin/bctl") {
-		return info("bctl's full update runs 'distrobox upgrade' on all boxes; those of ocisi's then carry packages of their own until 'ocisi recreate'")
-	}
-	if uupd {
-		return ok("uupd leaves boxes alone")
-	}
-	return ok("nothing here upgrades boxes by itself")
 }

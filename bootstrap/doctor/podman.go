@@ -6,6 +6,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/klmcwhirter/ocisi/bootstrap/host"
 )
 
 // ownPodman is the one that comes with the system.
@@ -45,6 +49,56 @@ func podmanEngine(ctx context.Context, f Facts) Result {
 		return info("podman " + describe(podman) + "; ocisi is made for 5 and later, and tried with 4.3")
 	}
 	return ok("podman " + describe(podman))
+}
+
+// podmanStorage knows of a trap: podman 6 uses the graphroot of the system's
+// storage.conf for rootless users too, who may not write there (podman #29167).
+func podmanStorage(ctx context.Context, f Facts) Result {
+	const file, own = "/etc/containers/storage.conf", "containers/storage.conf"
+	podman := f.Podman(ctx)
+	switch {
+	case !podman.Installed || f.Host.User.UID == 0:
+		return skip("podman is not used without root")
+	case podmanMajor(ctx, f, podman) < 6:
+		return skip("before podman 6, " + file + " does not move rootless storage")
+	}
+	system := storageOf(f.Host, file)
+	if system.GraphRoot == "" || system.Rootless != "" {
+		return ok(file + " does not move rootless storage")
+	}
+	if user := storageOf(f.Host, path.Join(f.Host.ConfigHome(), own)); user.GraphRoot != "" {
+		return ok("rootless storage is at " + user.GraphRoot)
+	}
+	return fault(podman.Wanted && podman.Err != nil, "graphroot in "+file+" is "+system.GraphRoot+", which podman 6 also uses without root; set rootless_storage_path there",
+		"sudoedit "+file)
+}
+
+// storage is the table [storage] of storage.conf.
+type storage struct {
+	GraphRoot string `toml:"graphroot"`
+	Rootless  string `toml:"rootless_storage_path"`
+}
+
+// storageOf reads a storage.conf; a file that is not there, or no TOML, is empty.
+func storageOf(h host.Host, file string) storage {
+	var config struct {
+		Storage storage `toml:"storage"`
+	}
+	if toml.Unmarshal([]byte(h.Head(file, configLimit)), &config) != nil {
+		return storage{}
+	}
+	return config.Storage
+}
+
+// podmanMajor returns the first number of podman's version; 0 if it is unknown. A
+// podman that cannot open its storage does not answer, but prints its version.
+func podmanMajor(ctx context.Context, f Facts, podman Engine) int {
+	version := podman.Version
+	if version == "" {
+		version = f.Host.PodmanVersion(ctx)
+	}
+	major, _ := numbers(version)
+	return major
 }
 
 // wantedSubIDs is what useradd hands out, and what distrobox maps.

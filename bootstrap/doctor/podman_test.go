@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
@@ -32,6 +33,35 @@ func TestPodmanCopies(t *testing.T) {
 		{"ext4, not wanted", "storage.copies", podman("extfs", true, false), doctor.Skip, "on extfs podman copies each image", ""},
 		{"silent", "storage.copies", machine{podman: silent(true)}, doctor.Skip, "podman does not answer", ""},
 		{"not there", "storage.copies", machine{docker: answering()}, doctor.Skip, "podman does not answer", ""},
+	})
+}
+
+func TestPodmanStorage(t *testing.T) {
+	const (
+		system = "etc/containers/storage.conf"
+		user   = "var/home/dev/.config/containers/storage.conf"
+		set    = "[storage]\ndriver = \"overlay\"\ngraphroot = \"/var/lib/containers/storage\"\n"
+	)
+	answers := doctor.Engine{Wanted: true, Installed: true, Version: "6.0.2"}
+	broken := silent(true)
+	try(t, []example{
+		{"answers", "podman.storage", machine{podman: answers, files: map[string]string{system: set}}, doctor.Warn, "graphroot in /etc/containers/storage.conf is /var/lib", "sudoedit /etc/containers/storage.conf"},
+		{
+			"does not answer", "podman.storage", machine{podman: broken, files: map[string]string{system: set}, programs: map[string]string{"podman --version": "podman version 6.1.1-dev\n"}},
+			doctor.Fail, "set rootless_storage_path there", "sudoedit /etc/containers/storage.conf",
+		},
+		{"does not answer, 5", "podman.storage", machine{podman: broken, files: map[string]string{system: set}, programs: map[string]string{"podman --version": "podman version 5.8.6\n"}}, doctor.Skip, "before podman 6", ""},
+		{"does not answer, no version", "podman.storage", machine{podman: broken, files: map[string]string{system: set}}, doctor.Skip, "before podman 6", ""},
+		{"podman 5", "podman.storage", machine{podman: doctor.Engine{Installed: true, Version: "5.8.6"}, files: map[string]string{system: set}}, doctor.Skip, "before podman 6", ""},
+		{"no file", "podman.storage", machine{podman: answers}, doctor.OK, "does not move", ""},
+		{"a comment", "podman.storage", machine{podman: answers, files: map[string]string{system: "[storage]\n# graphroot = \"/x\"\n"}}, doctor.OK, "does not move", ""},
+		{"another table", "podman.storage", machine{podman: answers, files: map[string]string{system: "[other]\ngraphroot = \"/x\"\n"}}, doctor.OK, "does not move", ""},
+		{"no TOML", "podman.storage", machine{podman: answers, files: map[string]string{system: strings.Repeat("[", 100_000)}}, doctor.OK, "does not move", ""},
+		{"for rootless users", "podman.storage", machine{podman: answers, files: map[string]string{system: set + "rootless_storage_path = \"/x/$USER\"\n"}}, doctor.OK, "does not move", ""},
+		{"the user's own", "podman.storage", machine{podman: answers, files: map[string]string{system: set, user: "[storage]\ngraphroot = \"/srv/dev\"\n"}}, doctor.OK, "rootless storage is at /srv/dev", ""},
+		{"the user's own, another key", "podman.storage", machine{podman: answers, files: map[string]string{system: set, user: "[storage]\ndriver = \"overlay\"\n"}}, doctor.Warn, "graphroot in /etc", "sudoedit /etc/containers/storage.conf"},
+		{"root", "podman.storage", machine{podman: answers, root: true, files: map[string]string{system: set}}, doctor.Skip, "not used without root", ""},
+		{"no podman", "podman.storage", machine{}, doctor.Skip, "not used without root", ""},
 	})
 }
 

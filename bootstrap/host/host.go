@@ -170,6 +170,13 @@ func (h Host) Distrobox(ctx context.Context) (string, error) {
 	return found, nil
 }
 
+// PodmanVersion returns the version of the installed podman, for instance 5.8.6;
+// "" if it does not print one. It needs no storage.
+func (h Host) PodmanVersion(ctx context.Context) string {
+	out, _ := h.output(ctx, "podman", "--version")
+	return version.FindString(out)
+}
+
 func (h Host) exists(name string) bool {
 	_, err := fs.Stat(h.Root, name)
 	return err == nil
