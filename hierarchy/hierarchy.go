@@ -189,9 +189,10 @@ type Store struct {
 	Manager     Manager
 	Images      []StoredImage
 	Boxes       []StoredBox
-	RootBoxes   []StoredBox // of root's podman, as far as they are wanted
-	RootUnknown bool        // nobody could look at root's podman
-	Others      []string    // names of containers that are no boxes
+	Untagged    []StoredImage // without a name, built by ocisi and not in use; nil: not queried
+	RootBoxes   []StoredBox   // of root's podman, as far as they are wanted
+	RootUnknown bool          // nobody could look at root's podman
+	Others      []string      // names of containers that are no boxes
 }
 
 // StoredImage is an image in an engine's store.

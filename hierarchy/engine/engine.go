@@ -100,13 +100,14 @@ type differences struct {
 	digestIsName   bool // a digest that an image was pulled by is one of its names, and can be taken away like one
 	historyFromTop bool // the history of an image that lacks entries is that of its upper layers
 	saveByProgram  bool // the service puts what it writes out into a file first, the program does not
+	external       bool // containers of buildah use images, too, and only the program lists them
 	ownHistory     bool // an API of its own returns histories that docker's fails at
 	ownStore       bool // the files of the store are those of who runs the engine, and can be read
 }
 
 func differencesOf(m hierarchy.Manager) differences {
 	if m == hierarchy.Podman {
-		return differences{serial: true, slowList: true, digestIsName: true, historyFromTop: true, saveByProgram: true, ownHistory: true, ownStore: true}
+		return differences{serial: true, slowList: true, digestIsName: true, historyFromTop: true, saveByProgram: true, external: true, ownHistory: true, ownStore: true}
 	}
 	return differences{buildKit: true}
 }

@@ -24,7 +24,7 @@ const boxLabel = "manager"
 // Observe returns what the store holds: images that have a name, every container
 // that distrobox or ocisi made, and the names of the others. Of images, it looks for those that
 // hold a wanted name, which is a full one with a tag or a digest; nil wants them
-// all, which takes an engine with many images long. Names in the answer are full
+// all, and the untagged ones of ocisi, which takes an engine with many images long. Names in the answer are full
 // ones.
 func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store, error) {
 	ctx, cancel := e.ask(ctx)
@@ -32,7 +32,11 @@ func (e *Engine) Observe(ctx context.Context, wanted []string) (hierarchy.Store,
 	s := hierarchy.Store{Manager: e.manager}
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.Go(func() (err error) {
-		s.Images, err = e.images(ctx, wanted)
+		if wanted == nil {
+			s.Images, s.Untagged, err = e.everything(ctx)
+		} else {
+			s.Images, err = e.images(ctx, wanted)
+		}
 		return err
 	})
 	eg.Go(func() (err error) {
@@ -52,8 +56,6 @@ const few = 40
 // images asks as the engine answers fastest (docs/decisions/0013).
 func (e *Engine) images(ctx context.Context, wanted []string) ([]hierarchy.StoredImage, error) {
 	switch {
-	case wanted == nil:
-		return e.list(ctx, nil)
 	case len(wanted) == 0:
 		return nil, nil
 	case e.differs.slowList && len(wanted) <= few:
@@ -117,9 +119,28 @@ func (e *Engine) list(ctx context.Context, names []string) ([]hierarchy.StoredIm
 		filter.Add("reference", repository(name))
 	}
 	list, err := e.api.ImageList(ctx, image.ListOptions{Filters: filter})
+	return named(list), inWords(ctx, err)
+}
+
+// everything returns the images that have a name, and those of ocisi that have none.
+func (e *Engine) everything(ctx context.Context) (images, untagged []hierarchy.StoredImage, err error) {
+	list, err := e.api.ImageList(ctx, image.ListOptions{})
 	if err != nil {
-		return nil, inWords(ctx, err)
+		return nil, nil, inWords(ctx, err)
 	}
+	if slices.ContainsFunc(list, isUntagged) {
+		untagged, err = e.Untagged(ctx)
+	}
+	return named(list), untagged, err
+}
+
+// isUntagged reports whether an image has labels of ocisi's and no name.
+func isUntagged(im image.Summary) bool {
+	return im.Labels[hierarchy.LabelImage] != "" && len(fullRefs(im.RepoTags)) == 0
+}
+
+// named returns the images that have a name.
+func named(list []image.Summary) []hierarchy.StoredImage {
 	var images []hierarchy.StoredImage
 	for _, im := range list {
 		refs, digests := parted(im.RepoTags, im.RepoDigests)
@@ -129,7 +150,7 @@ func (e *Engine) list(ctx context.Context, names []string) ([]hierarchy.StoredIm
 			})
 		}
 	}
-	return images, nil
+	return images
 }
 
 // repository returns a name without its tag or digest, and without docker.io,

@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
+	"io"
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
 // What ocisi builds is sealed in either engine. An image that was built FROM one or
@@ -61,4 +64,42 @@ func TestCopyToKeepsPatchedImage(t *testing.T) {
 		}
 		p.holds("go:1=go:1 old", "dx:1=dx:1 new", "=dx:1 old")
 	})
+}
+
+// What a container of buildah uses is in use, too, and what has got a name since is
+// not removed.
+func TestUntagged(t *testing.T) {
+	labels := map[string]string{hierarchy.LabelImage: "tool:1"}
+	state := enginetest.State{Images: []enginetest.Image{
+		{ID: "sha256:00000000000000a1", Labels: labels},
+		{ID: "sha256:00000000000000a2", Labels: labels},
+		{ID: "sha256:00000000000000a3", Labels: labels, By: "RUN patch"},
+		{ID: "sha256:00000000000000a4", Labels: labels},
+	}, Containers: []enginetest.Container{{Name: "user", ImageID: "sha256:00000000000000a4"}}}
+	s := start(t, hierarchy.Podman, state)
+	r := &runner{instead: func(_ context.Context, c process.Cmd) (bool, error) {
+		if c.Args[0] != "ps" {
+			return false, nil
+		}
+		_, err := io.WriteString(c.Stdout, `[{"Id":"x","Names":["base-working-container"],"State":"storage","ImageID":"00000000000000a2"}]`)
+		return true, err
+	}}
+	e := s.another(r)
+	defer func() { s.ok(e.Close()) }()
+	store, err := e.Observe(t.Context(), nil)
+	s.ok(err)
+	if len(store.Untagged) != 1 || store.Untagged[0].ID != "sha256:00000000000000a1" || !store.Untagged[0].Sealed {
+		t.Fatalf("untagged: %+v", store.Untagged)
+	}
+	s.ok(e.Tag(t.Context(), "sha256:00000000000000a1", "mine:1"))
+	for _, id := range []string{"a1", "a3"} {
+		if err := e.RemoveUntagged(t.Context(), "sha256:00000000000000"+id); err == nil {
+			t.Errorf("%s is removed", id)
+		}
+	}
+	if used, ok := errors.AsType[*engine.InUseError](e.RemoveUntagged(t.Context(), "sha256:00000000000000a4")); !ok || len(s.state().Images) != 4 {
+		t.Errorf("%v, images %+v", used, s.state().Images)
+	}
+	s.ok(e.RemoveImage(t.Context(), "mine:1"))
+	s.ok(e.RemoveUntagged(t.Context(), "sha256:00000000000000a1"))
 }

@@ -13,6 +13,7 @@ import (
 type CleanOptions struct {
 	Ownership   hierarchy.Ownership // of the run: nothing else is removed
 	Boxless     bool                // also images that no box is made from
+	Foreign     map[string]bool     // as in Options
 	Generations bool                // also those of boxes that stay, which a rollback would need
 }
 
@@ -37,9 +38,24 @@ func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
 		boxes := cleanBoxes(stores[m], wanted, o)
 		p.Steps = append(p.Steps, boxes...)
-		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o.Ownership, boxes)...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o, boxes)...)
+		p.Steps = append(p.Steps, cleanUntagged(stores[m], o.Ownership)...)
 	}
 	return p
+}
+
+// cleanUntagged removes the images that runs left which were killed.
+func cleanUntagged(store hierarchy.Store, o hierarchy.Ownership) []Step {
+	var steps []Step
+	for _, im := range store.Untagged {
+		if o.Image(im) == hierarchy.Owned {
+			steps = append(steps, Step{
+				Target: Target{Image, store.Manager, short(im.ID)}, ID: im.ID, Untagged: true, Action: Remove, Bytes: im.Size,
+				Reason: "untagged image of " + im.Labels[hierarchy.LabelImage] + ", not in use",
+			})
+		}
+	}
+	return steps
 }
 
 // ownsBox reports whether a box is this run's and was made from its config.
@@ -79,12 +95,12 @@ func unwanted(im hierarchy.StoredImage, t Target, wanted map[Target]string) stri
 
 // cleanImages removes children before their parents: an engine keeps an image
 // that another is built on.
-func cleanImages(store hierarchy.Store, wanted map[Target]string, o hierarchy.Ownership, boxes []Step) []Step {
+func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions, boxes []Step) []Step {
 	var steps []Step
 	children := map[string][]Target{} // by their parent's reference
 	for _, im := range store.Images {
 		ref := im.Labels[hierarchy.LabelImage]
-		if ref == "" || !o.FromConfig(im.Labels) {
+		if ref == "" || !o.Ownership.FromConfig(im.Labels) || o.Foreign[im.ID] {
 			continue
 		}
 		// A label is inherited by every image built on this one; the name tells

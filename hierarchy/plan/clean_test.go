@@ -111,3 +111,38 @@ func TestNothing(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// Images without a name that runs of this config left, or of one that was deleted,
+// are removed. An image with a name that ocisi did not build stays, as one of another
+// config does.
+func TestCleanUntaggedAndForeign(t *testing.T) {
+	t.Parallel()
+	labels := func(config string) map[string]string {
+		return map[string]string{hierarchy.LabelImage: "im:1", hierarchy.LabelConfig: config}
+	}
+	store := hierarchy.Store{
+		Manager: hierarchy.Podman,
+		Images: []hierarchy.StoredImage{
+			{ID: "sha256:named", Refs: []string{"localhost/im:1"}, Labels: labels("/c")},
+		},
+		Untagged: []hierarchy.StoredImage{
+			{ID: "sha256:0123456789abcdef", Labels: labels("/c"), Sealed: true},
+			{ID: "sha256:deleted", Labels: labels("/deleted"), Sealed: true},
+			{ID: "sha256:other", Labels: labels("/other"), Sealed: true},
+			{ID: "sha256:patched", Labels: labels("/c")},
+		},
+	}
+	exists := func(config string) bool { return config == "/other" }
+	o := plan.CleanOptions{Ownership: hierarchy.Ownership{Config: "/c", Exists: exists}}
+	clean := func() string {
+		return text(plan.Clean(&hierarchy.Graph{}, plan.Stores{hierarchy.Podman: store}, o))
+	}
+	const untagged = "remove podman image 0123456789ab\nremove podman image deleted\n"
+	if got := clean(); got != "remove podman image im:1\n"+untagged {
+		t.Errorf("got\n%s", got)
+	}
+	o.Foreign = map[string]bool{"sha256:named": true}
+	if got := clean(); got != untagged {
+		t.Errorf("got\n%s", got)
+	}
+}

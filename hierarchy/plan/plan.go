@@ -51,11 +51,12 @@ type Step struct {
 	// ID of the container or the image that has the target's name in the store that
 	// was planned by; "" if there was none. What changes or removes it verifies the ID
 	// just before.
-	ID     string   `json:"id,omitempty"`
-	Action Action   `json:"action"`
-	Reason string   `json:"reason"`          // in words a person understands
-	Needs  []Target `json:"needs,omitempty"` // steps that must have been done
-	Bytes  int64    `json:"bytes,omitempty"` // of a removal: what no other image or box stores
+	ID       string   `json:"id,omitempty"`
+	Untagged bool     `json:"untagged,omitempty"` // of the removal of an image: it has no name, and the target has the beginning of its ID
+	Action   Action   `json:"action"`
+	Reason   string   `json:"reason"`          // in words a person understands
+	Needs    []Target `json:"needs,omitempty"` // steps that must have been done
+	Bytes    int64    `json:"bytes,omitempty"` // of a removal: what no other image or box stores
 	// Estimated says that Bytes is: the engine does not report the size of a layer, or
 	// does not list the image of a box.
 	Estimated bool `json:"estimated,omitempty"`

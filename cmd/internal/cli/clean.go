@@ -29,7 +29,7 @@ func newClean(env Env, g *globals) *cobra.Command {
 		Use:   "clean",
 		Short: "Remove what ocisi made and the config does not need",
 		Long: `Remove boxes and images that ocisi made from this config and that are no longer in
-it, or disabled.
+it, or disabled, and images without a name that runs left which were killed.
 
 Images that only serve as parents stay: their layers are those of their children,
 so they cost nothing, and without them the next build begins anew.
@@ -89,7 +89,10 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
-	p := plan.Clean(g, stores, plan.CleanOptions{Ownership: o.env.ownership(s.config), Boxless: o.boxless, Generations: true})
+	p, err := s.orphans(ctx, g, stores, plan.CleanOptions{Boxless: o.boxless, Generations: true})
+	if err != nil {
+		return err
+	}
 	if len(p.Steps) == 0 {
 		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
 		return err

@@ -120,7 +120,11 @@ func (o *copyOptions) copy(ctx context.Context, s *session, g *hierarchy.Graph, 
 			return &notBuiltError{im.Key(), foreign}
 		}
 	}
-	p, err := s.proved(ctx, stores, s.options(), func(o plan.Options) plan.Plan { return plan.Copies(g, stores, o) })
+	p, err := s.proved(ctx, stores, func(foreign map[string]bool) plan.Plan {
+		options := s.options()
+		options.Foreign = foreign
+		return plan.Copies(g, stores, options)
+	})
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,9 @@ func (s *session) weighIn(ctx context.Context, store hierarchy.Store, removals [
 		st.Bytes = 0
 		if st.Kind == plan.Image {
 			imageOf[st] = store.Manager.StoreRef(st.Name)
+			if st.Untagged {
+				imageOf[st] = st.ID
+			}
 			refs = append(refs, imageOf[st])
 		} else {
 			going[st.Name] = true

@@ -77,7 +77,10 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 		options.Remote = s.remote(ctx, g, stores, true)
 		o.env.warnUnknown(options.Remote)
 	}
-	p, err := s.proved(ctx, stores, options, func(o plan.Options) plan.Plan { return plan.New(g, stores, o) })
+	p, err := s.proved(ctx, stores, func(foreign map[string]bool) plan.Plan {
+		options.Foreign = foreign
+		return plan.New(g, stores, options)
+	})
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
@@ -87,7 +90,11 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 	if err := s.describe(ctx, stores, p.Steps); err != nil || !orphans {
 		return p, 0, err
 	}
-	p.Orphans = plan.Clean(g, stores, plan.CleanOptions{Ownership: o.env.ownership(s.config)}).Steps
+	found, err := s.orphans(ctx, g, stores, plan.CleanOptions{})
+	if err != nil {
+		return p, 0, err
+	}
+	p.Orphans = found.Steps
 	freed, err := s.weigh(ctx, stores, p.Orphans)
 	return p, freed, err
 }

@@ -219,7 +219,10 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 		o.Remote = s.remote(ctx, r.wanted, stores, false)
 		r.env.warnUnknown(o.Remote)
 	}
-	p, err := s.proved(ctx, stores, o, func(o plan.Options) plan.Plan { return plan.New(r.wanted, stores, o) })
+	p, err := s.proved(ctx, stores, func(foreign map[string]bool) plan.Plan {
+		o.Foreign = foreign
+		return plan.New(r.wanted, stores, o)
+	})
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
@@ -231,9 +234,12 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	}
 	cleaned := maps.Clone(stores)
 	maps.DeleteFunc(cleaned, func(m hierarchy.Manager, _ hierarchy.Store) bool { return !slices.Contains(r.cleaned(), m) })
-	orphans := plan.Clean(r.declared, cleaned, plan.CleanOptions{Ownership: r.env.ownership(s.config)}).Steps
-	freed, err := s.weigh(ctx, stores, orphans)
-	p.Steps = append(p.Steps, orphans...)
+	orphans, err := s.orphans(ctx, r.declared, cleaned, plan.CleanOptions{})
+	if err != nil {
+		return p, 0, err
+	}
+	freed, err := s.weigh(ctx, stores, orphans.Steps)
+	p.Steps = append(p.Steps, orphans.Steps...)
 	return p, freed, err
 }
 

@@ -17,15 +17,23 @@ const sealQueries = 8
 // proved returns what make plans. An image with ocisi's labels may have been built
 // from one of ocisi's by somebody else. So the images that steps replace, or build
 // on, are queried, and if one of them is not ocisi's, the plan is made again without
-// it. A plan without changes costs nothing.
-func (s *session) proved(ctx context.Context, stores plan.Stores, o plan.Options, make func(plan.Options) plan.Plan) (plan.Plan, error) {
-	p := make(o)
+// it: make is given the IDs of such images. A plan without changes costs nothing.
+func (s *session) proved(ctx context.Context, stores plan.Stores, make func(foreign map[string]bool) plan.Plan) (plan.Plan, error) {
+	p := make(nil)
 	foreign, err := s.foreign(ctx, touched(stores, p.Steps))
 	if err != nil || len(foreign) == 0 {
 		return p, err
 	}
-	o.Foreign = foreign
-	return make(o), nil
+	return make(foreign), nil
+}
+
+// orphans plans the removal of what ocisi made and a graph does not want.
+func (s *session) orphans(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, o plan.CleanOptions) (plan.Plan, error) {
+	o.Ownership = s.env.ownership(s.config)
+	return s.proved(ctx, stores, func(foreign map[string]bool) plan.Plan {
+		o.Foreign = foreign
+		return plan.Clean(g, stores, o)
+	})
 }
 
 // touched returns the images of stores that bear the label of a step which would

@@ -24,11 +24,18 @@ func (s *session) Remove(ctx context.Context, st plan.Step) error {
 		return s.removeBox(ctx, st)
 	}
 	e := s.engines[st.Manager]
+	if st.Untagged {
+		return e.RemoveUntagged(ctx, st.ID)
+	}
 	im, found, err := e.Inspect(ctx, st.Manager.StoreRef(st.Name))
-	switch {
-	case err != nil || !found:
+	if err != nil || !found {
 		return err
-	case im.ID != st.ID:
+	}
+	im, err = e.Sealed(ctx, im)
+	switch {
+	case err != nil:
+		return err
+	case im.ID != st.ID || s.env.ownership(s.config).Image(im) != hierarchy.Owned:
 		return &changedError{st.Target}
 	}
 	return e.RemoveImage(ctx, st.Name)
