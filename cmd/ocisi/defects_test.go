@@ -68,7 +68,7 @@ func testExists(file, name, story string) error {
 }
 
 // The program needs nothing beside it: no interpreter, no library, no program,
-// no variable. As "make build" builds it.
+// no variable but HOME. As "make build" builds it.
 func TestProgramStandsAlone(t *testing.T) {
 	t.Parallel()
 	makes := exec.Command("make", "--dry-run", "--no-print-directory", "-C", filepath.Join("..", ".."), "build")
@@ -103,7 +103,7 @@ func TestProgramStandsAlone(t *testing.T) {
 	}
 	for _, args := range [][]string{{"version"}, {"--help"}, {"list", "-f", config}, {"list", "-f", config, "--json"}} {
 		alone := exec.Command(program, args...)
-		alone.Env, alone.Dir = []string{"PATH="}, dir
+		alone.Env, alone.Dir = []string{"PATH=", "HOME=" + dir}, dir
 		if out, err := alone.CombinedOutput(); err != nil {
 			t.Errorf("%q: %v\n%s", args, err, out)
 		}
