@@ -233,6 +233,7 @@ type StoredBox struct {
 	Created int64    // Unix seconds
 	Content string   // of the image that it was created from; "" when nobody asked
 	Lacks   []string // programs and applications that it should have on the host and has not
+	Drifted bool     // a generation that holds packages or data that its image does not; false if not queried
 	Started string   // when it was last started, in the engine's words; "" of a list
 }
 

@@ -105,6 +105,10 @@ type Spec struct {
 	// one that has the name now is a *ChangedError. "" accepts any.
 	ID string
 
+	// Drifted reports whether a generation holds what its image does not, so that it
+	// is not removed without a question. Nil: none does.
+	Drifted func(ctx context.Context, b hierarchy.StoredBox) bool
+
 	nonce string // of this run; the label of the box that it creates
 }
 
@@ -180,7 +184,8 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 }
 
 // Trim removes the generations of a box that are more than the spec keeps, the
-// oldest first, but none that somebody uses. Nothing else is looked at.
+// oldest first, but none that somebody uses or that is Drifted. Nothing else is looked
+// at.
 func (d *Distrobox) Trim(ctx context.Context, eng Engine, s Spec, emit func(hierarchy.Progress)) (Outcome, error) {
 	j := d.newJob(eng, s, emit)
 	if s.rootful() {

@@ -177,7 +177,7 @@ func (j *job) retire(ctx context.Context, c hierarchy.StoredBox) error {
 }
 
 // surplus removes the generations that are more than the spec keeps, the oldest
-// first, but none that somebody uses. Those of another config do not count.
+// first, but none that somebody uses or that is Drifted. Those of another config do not count.
 func (j *job) surplus(ctx context.Context) error {
 	ctx, cancel := afterwards(ctx)
 	defer cancel()
@@ -190,6 +190,10 @@ func (j *job) surplus(ctx context.Context) error {
 	for i := len(all) - 1; i >= max(j.spec.Keep, 0); i-- {
 		n, err := j.store.Sessions(ctx, all[i].ID)
 		if n > 0 {
+			continue
+		}
+		if err == nil && j.spec.Drifted != nil && j.spec.Drifted(ctx, all[i]) {
+			j.say("the old box %s is kept: it holds what its image does not", all[i].Name)
 			continue
 		}
 		j.say("removing the old box %s", all[i].Name)

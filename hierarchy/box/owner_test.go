@@ -1,6 +1,7 @@
 package box
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"strings"
@@ -120,5 +121,25 @@ func TestOwnedRootBoxes(t *testing.T) {
 		if _, ok := errors.AsType[*ExistsError](err); !ok || len(w.root.calls) > 0 || w.root.names() != "tool=box1" {
 			t.Errorf("%s: error %v, did %s", name, err, strings.Join(w.root.calls, ", "))
 		}
+	}
+}
+
+// A generation that holds what its image does not is not removed without a question.
+func TestTrimOfDrift(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"tool", "tool.ocisi-1", "tool.ocisi-2", "tool.ocisi-3"} {
+		w.has(name, byOcisi("tool"))
+	}
+	s := spec(func(s *Spec) {
+		s.Keep = 1
+		s.Drifted = func(_ context.Context, b hierarchy.StoredBox) bool { return b.Name == "tool.ocisi-2" }
+	})
+	said := ""
+	out, err := w.maker().Trim(t.Context(), w, s, func(p progress) { said += p.Title + "\n" })
+	if err != nil || len(out.Removed) != 1 || w.names() != "tool=box1 tool.ocisi-2=box3 tool.ocisi-3=box4" {
+		t.Errorf("error %v, boxes %s", err, w.names())
+	}
+	if want := "the old box tool.ocisi-2 is kept: it holds what its image does not\n"; !strings.Contains(said, want) {
+		t.Errorf("said %q", said)
 	}
 }

@@ -135,7 +135,22 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 	if more := surplus(d.owned(former), one.Keep); s.Action == Keep && len(more) > 0 {
 		s.Action, s.Reason = Trim, fmt.Sprintf("keep is %d, so these go: %s", one.Keep, strings.Join(more, ", "))
 	}
+	if held := drifted(d.owned(former), one.Keep); s.Action == Keep && len(held) > 0 {
+		s.Reason += "; more generations than keep, which hold drift and stay until 'ocisi clean': " + strings.Join(held, ", ")
+	}
 	return s
+}
+
+// drifted returns the names of those generations that are more than the config keeps
+// and stay for what they hold.
+func drifted(former []hierarchy.StoredBox, keep int) []string {
+	var names []string
+	for i, b := range former {
+		if i >= keep && b.Drifted {
+			names = append(names, b.Name)
+		}
+	}
+	return names
 }
 
 // owned returns those of some boxes that the run may change.
@@ -146,11 +161,12 @@ func (d *decider) owned(boxes []hierarchy.StoredBox) []hierarchy.StoredBox {
 }
 
 // surplus returns the names of those generations that are more than the config
-// keeps. One that runs is in use.
+// keeps. One that runs is in use, and one that holds drift is removed by clean only,
+// which asks.
 func surplus(former []hierarchy.StoredBox, keep int) []string {
 	var more []string
 	for i, b := range former {
-		if i >= keep && !b.Running {
+		if i >= keep && !b.Running && !b.Drifted {
 			more = append(more, b.Name)
 		}
 	}

@@ -30,6 +30,7 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 		s.lookAtRoot(ctx, store, im)
 		return nil
 	}
+	s.lookForDrift(ctx, store, im)
 	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
 	if i < 0 {
 		return nil
@@ -90,7 +91,7 @@ func (s *session) lacking(im hierarchy.Image) []string {
 // spec is what an image's box is made by.
 func (s *session) spec(im hierarchy.Image) box.Spec {
 	return box.Spec{
-		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force,
+		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force, Drifted: s.drifted(im),
 		Image:  im.Manager.StoreRef(im.Ref()),
 		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version, hierarchy.LabelImage: im.Ref()},
 	}

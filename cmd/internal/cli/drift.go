@@ -1,14 +1,18 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
@@ -85,4 +89,31 @@ func (env Env) newlyDrifted(boxes []*driftedError) []string {
 		_ = env.Disk.Write(path, append(data, '\n'), 0o600, nil) // if it fails, he is notified again
 	}
 	return names
+}
+
+// drifted returns what tells of a generation of an image's box whether it holds what
+// its image does not: data, or packages that can be named. One that the engine does
+// not measure counts as such. Nil for root's podman, which is not asked.
+func (s *session) drifted(im hierarchy.Image) func(context.Context, hierarchy.StoredBox) bool {
+	if im.Box.Root && im.Manager == hierarchy.Podman {
+		return nil
+	}
+	return func(ctx context.Context, b hierarchy.StoredBox) bool {
+		d, err := box.Drift(ctx, s.engines[im.Manager], b, im.Box.AdditionalPackages)
+		return err != nil && d.Bytes == 0 || d.Bytes > layers.MuchWritten || len(d.Packages) > 0
+	}
+}
+
+// lookForDrift marks those generations of an image's box that would be trimmed if
+// they did not hold drift. There are seldom any, so that the engine is seldom asked.
+func (s *session) lookForDrift(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) {
+	drifted := s.drifted(im)
+	kept := 0
+	for _, g := range hierarchy.Generations(store.Boxes, im.Box.Name) {
+		if kept++; kept <= im.Keep || g.Running || s.boxes.Owner.Box(g) != hierarchy.Owned {
+			continue
+		}
+		i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.ID == g.ID })
+		store.Boxes[i].Drifted = drifted(ctx, g)
+	}
 }
