@@ -17,6 +17,9 @@ type story struct {
 	goes  []string // boxes that it removes
 	begin func(t *testing.T, w *world, registry *loopback)
 	least bounds
+	// interrupted says that an earlier run was killed: a run that fails may leave what
+	// that one left, and one retries a box that cannot be entered.
+	interrupted bool
 }
 
 func stories() []story {
@@ -29,6 +32,10 @@ func stories() []story {
 		{verb: "process", args: []string{"process"}, goes: first, begin: edited, least: bounds{
 			map[string]int{"disk": 10, "docker": 135, "exec": 21, "podman": 145},
 			map[mishap]int{killed: 190, orphaned: 7, refused: 70, cut: 50, silent: 60},
+		}},
+		{verb: "recovery", args: []string{"process"}, begin: interrupted, interrupted: true, least: bounds{
+			map[string]int{"disk": 0, "docker": 20, "exec": 3, "podman": 20},
+			map[mishap]int{killed: 20, orphaned: 1, refused: 5, cut: 5, silent: 5},
 		}},
 		{verb: "recreate", args: []string{"recreate"}, goes: first, begin: moved, least: bounds{
 			map[string]int{"disk": 6, "docker": 140, "exec": 24, "podman": 145},
@@ -163,6 +170,19 @@ func moved(t *testing.T, w *world, registry *loopback) {
 func replaced(t *testing.T, w *world, registry *loopback) {
 	edited(t, w, registry)
 	w.must(t, "process")
+}
+
+// interrupted is one in which a run was killed after it had created new boxes that
+// work: the old ones wait under another name.
+func interrupted(t *testing.T, w *world, registry *loopback) {
+	replaced(t, w, registry)
+	docker, podman := w.server.Docker(), w.server.Podman()
+	for _, all := range [][]enginetest.Container{docker.Containers, podman.Containers} {
+		for i := range all {
+			all[i].Name = strings.Replace(all[i].Name, ".ocisi-2", ".ocisi-old", 1)
+		}
+	}
+	w.stocked(t, docker, podman)
 }
 
 // disabled is one in which a box is not wanted any more, nor are older images.

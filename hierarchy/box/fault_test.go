@@ -38,6 +38,7 @@ const (
 	outage      mode = "nobody answers for ten seconds"
 	outageDone  mode = "the call is done, and nobody answers for ten seconds"
 	longOutage  mode = "nobody answers any more"
+	missing     mode = "distrobox is missing from the call on"
 	outagePause      = 10 * time.Second
 )
 
@@ -56,10 +57,17 @@ type faulty struct {
 	until  time.Time
 	cancel context.CancelCauseFunc
 	what   string // the call that went wrong
+	absent bool   // distrobox is missing by now
 }
 
 func (f *faulty) call(ctx context.Context, what string, do func() error) error {
-	if f.n++; f.n != f.at {
+	if f.n++; f.n == f.at && f.mode == missing {
+		f.what, f.absent = what, true
+	}
+	if f.absent && (strings.HasPrefix(what, "create ") || strings.HasPrefix(what, "enter ")) {
+		return &process.NotFoundError{Name: "distrobox"}
+	}
+	if f.n != f.at || f.mode == missing {
 		if time.Now().Before(f.until) {
 			return errFault
 		}
@@ -237,6 +245,7 @@ func (st story) opened(t *testing.T, files bool) *stage {
 	}
 	s.w.made = 100 // so that the next box is box2
 	s.w.has("other", byDistrobox()).has("tool.ocisi-7", nil).has("my-tool", byOcisi("tool"))
+	s.w.labelled("tool.ocisi-back-4", "tool", map[string]string{hierarchy.LabelUID: "1002"}) // another user's run is at work
 	s.w.made = 1
 	if files {
 		if err := os.WriteFile(filepath.Join(s.home, ".local/bin/mine"), []byte("#!/bin/sh\n"), 0o600); err != nil {
@@ -285,7 +294,7 @@ func (s *stage) safe(st story) error {
 			return fmt.Errorf("%s is gone: %s", id, s.w.names())
 		}
 	}
-	for _, name := range []string{"other", "tool.ocisi-7", "my-tool"} {
+	for _, name := range []string{"other", "tool.ocisi-7", "my-tool", "tool.ocisi-back-4"} {
 		if _, ok := s.w.boxes[name]; !ok {
 			return fmt.Errorf("%s is gone, which is not ours", name)
 		}
@@ -302,7 +311,7 @@ func (s *stage) safe(st story) error {
 // usable looks for what must be true when a run ends by itself.
 func (s *stage) usable(st story) error {
 	for name, b := range s.w.boxes {
-		if of, role, _ := b.Role(); of == "tool" && role == hierarchy.Waiting {
+		if of, role, _ := b.Role(); of == "tool" && role == hierarchy.Waiting && b.Labels[hierarchy.LabelUID] != "1002" {
 			return fmt.Errorf("%s waits: %s", name, s.w.names())
 		}
 	}
@@ -402,8 +411,9 @@ func (st story) calls(t *testing.T, files bool) int {
 // The least that the tests must do, a little below what they do today.
 const (
 	leastCalls  = 2    // of each story
-	leastFaults = 2200 // of all stories
-	leastTwice  = 2300 // pairs of kills, of all stories
+	leastFaults = 3200 // of all stories
+	leastTaken  = 150  // of the story in which another program takes the name
+	leastTwice  = 3500 // pairs of kills, of all stories
 )
 
 func TestEveryFault(t *testing.T) {
@@ -412,8 +422,8 @@ func TestEveryFault(t *testing.T) {
 		for _, st := range stories() {
 			t.Run(st.name, func(t *testing.T) {
 				t.Parallel() // it waits for the disk, most of the time
-				points.Add(st.everyFault(t, true, fail, cancelled, dies))
-				points.Add(st.everyFault(t, false, fail, failDone, cancelled, cancelDone, dies, diesDone, outage, outageDone, longOutage))
+				points.Add(st.everyFault(t, true, fail, cancelled, dies, missing))
+				points.Add(st.everyFault(t, false, fail, failDone, cancelled, cancelDone, dies, diesDone, outage, outageDone, longOutage, missing))
 			})
 		}
 	})
@@ -510,4 +520,50 @@ func (st story) killedTwice(t *testing.T, at, again int) bool {
 		t.Errorf("killed at call %d, and again at %d, %s: %v", at, again, f.what, err)
 	}
 	return killed
+}
+
+// Another program takes the name of the box while distrobox creates it, and then
+// anything else goes wrong, recovery included: its container and the old box stay.
+func TestEveryFaultWhileTheNameIsTaken(t *testing.T) {
+	points := 0
+	st := story{name: "replace", keep: 1, lasts: []string{"box1"}, verb: func(ctx context.Context, s *stage, d *Distrobox) error {
+		if err := recovers(ctx, s, d); err != nil {
+			return err
+		}
+		return replaces(ctx, s, d)
+	}}
+	for _, m := range []mode{fail, failDone, cancelled, cancelDone, dies, diesDone, missing} {
+		for at := 1; ; at++ {
+			reached := false
+			synctest.Test(t, func(t *testing.T) {
+				s := st.opened(t, false)
+				s.w.before = func(c process.Cmd) (bool, error) {
+					if _, taken := s.w.boxes["tool"]; c.Args[0] == "create" && !taken {
+						s.w.boxes["tool"] = hierarchy.StoredBox{ID: "foreign", Name: "tool", ImageID: "sha256:new", Labels: byOcisi("tool")}
+					}
+					return false, nil
+				}
+				f := &faulty{mode: m, at: at}
+				for range 3 { // the last two recover
+					_, err := s.run(f, func(ctx context.Context, d *Distrobox) error { return st.verb(ctx, s, d) })
+					_, taken := s.w.boxes["tool"]
+					if wrong := s.safe(st); wrong != nil || taken && s.w.boxes["tool"].ID != "foreign" && s.w.boxes["tool"].ID != "box1" {
+						t.Errorf("%s, at call %d, %s: %v, boxes %s; the run: %v", m, at, f.what, wrong, s.w.names(), err)
+					}
+					reached = f.what != ""
+				}
+				if b := s.w.boxes["tool"]; b.ID != "foreign" && m != missing {
+					t.Errorf("%s, at call %d, %s: boxes %s", m, at, f.what, s.w.names())
+				}
+			})
+			if !reached || t.Failed() {
+				break
+			}
+			points++
+		}
+	}
+	t.Logf("%d faults", points)
+	if err := faultseed.AtLeast("faults", points, leastTaken); err != nil {
+		t.Error(err)
+	}
 }

@@ -21,7 +21,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		return hierarchy.StoredBox{}, false, nil
 	}
 	if err != nil {
-		return hierarchy.StoredBox{}, false, fmt.Errorf("inspecting container %s: %w", name, inWords(ctx, err))
+		return hierarchy.StoredBox{}, false, fmt.Errorf("inspecting container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	found := containerName(container.Summary{ID: in.ID, Names: []string{in.Name}})
 	if found != name { // the engine also finds a container by a part of its ID
@@ -48,7 +48,7 @@ func (e *Engine) RenameContainer(ctx context.Context, id, name string) error {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
 	if err := e.api.ContainerRename(ctx, id, name); err != nil {
-		return fmt.Errorf("renaming container %s to %s: %w", id, name, inWords(ctx, err))
+		return fmt.Errorf("renaming container %s to %s: %w", briefly(id), name, inWords(ctx, err))
 	}
 	return nil
 }
@@ -63,7 +63,7 @@ func (e *Engine) RemoveContainer(ctx context.Context, id string) error {
 	_ = e.api.ContainerKill(ctx, id, "KILL")
 	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("removing container %s: %w", id, inWords(ctx, err))
+		return fmt.Errorf("removing container %s: %w", briefly(id), inWords(ctx, err))
 	}
 	return nil
 }
@@ -76,4 +76,12 @@ func (e *Engine) RemoveSuperseded(ctx context.Context, id string) {
 		return
 	}
 	e.removeReplaced(ctx, old, hierarchy.Recipe{Ref: id, Labels: old.Labels})
+}
+
+// briefly returns a container's name as it is, and its ID as engines print it in lists.
+func briefly(nameOrID string) string {
+	if len(nameOrID) == 64 {
+		return nameOrID[:12]
+	}
+	return nameOrID
 }

@@ -59,7 +59,7 @@ func (e *Engine) Exec(ctx context.Context, name string, argv ...string) (string,
 	complaints := process.Tail{Max: logMax}
 	status, err := e.exec(ctx, name, argv, &out, &complaints)
 	if err != nil {
-		return "", fmt.Errorf("running %s in container %s: %w", argv[0], name, inWords(ctx, err))
+		return "", fmt.Errorf("running %s in container %s: %w", argv[0], briefly(name), inWords(ctx, err))
 	}
 	if status != 0 {
 		return out.String(), &ExitError{Command: argv[0], Status: status, Stderr: complaints.String()}

@@ -21,14 +21,14 @@ func (e *Engine) Exists(ctx context.Context, name, path string) (bool, error) {
 	case errdefs.IsNotFound(err):
 		return false, e.there(ctx, name)
 	}
-	return false, fmt.Errorf("looking for %s in container %s: %w", path, name, inWords(ctx, err))
+	return false, fmt.Errorf("looking for %s in container %s: %w", path, briefly(name), inWords(ctx, err))
 }
 
 // there returns an error when a container is not: engines answer alike when it is
 // the path that they do not find.
 func (e *Engine) there(ctx context.Context, name string) error {
 	if _, err := e.api.ContainerInspect(ctx, name); err != nil {
-		return fmt.Errorf("looking for container %s: %w", name, inWords(ctx, err))
+		return fmt.Errorf("looking for container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	return nil
 }

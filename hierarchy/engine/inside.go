@@ -31,7 +31,7 @@ func (e *Engine) StopContainer(ctx context.Context, id string, grace time.Durati
 	if in, lookErr := e.api.ContainerInspect(ctx, id); lookErr == nil && in.State != nil && !in.State.Running {
 		return nil
 	}
-	return fmt.Errorf("stopping container %s: %w", id, inWords(ctx, err))
+	return fmt.Errorf("stopping container %s: %w", briefly(id), inWords(ctx, err))
 }
 
 // Boxes returns every container that distrobox or ocisi made.
@@ -54,7 +54,7 @@ func (e *Engine) Sessions(ctx context.Context, name string) (int, error) {
 	defer cancel()
 	in, err := e.api.ContainerInspect(ctx, name)
 	if err != nil {
-		return 0, fmt.Errorf("inspecting container %s: %w", name, inWords(ctx, err))
+		return 0, fmt.Errorf("inspecting container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	n := 0
 	if in.State == nil || !in.State.Running {
@@ -66,7 +66,7 @@ func (e *Engine) Sessions(ctx context.Context, name string) (int, error) {
 		case err == nil && x.Running && x.Pid > 0: // without a number it was made and not started
 			n++
 		case err != nil && (ctx.Err() != nil || !hasEnded(err)):
-			return 0, fmt.Errorf("asking what runs in container %s: %w", name, inWords(ctx, err))
+			return 0, fmt.Errorf("asking what runs in container %s: %w", briefly(name), inWords(ctx, err))
 		}
 	}
 	return n, nil
@@ -86,12 +86,12 @@ func (e *Engine) Logs(ctx context.Context, name string, lines int) (string, erro
 	defer cancel()
 	r, err := e.api.ContainerLogs(ctx, name, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(lines)})
 	if err != nil {
-		return "", fmt.Errorf("reading the log of container %s: %w", name, inWords(ctx, err))
+		return "", fmt.Errorf("reading the log of container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	defer func() { _ = r.Close() }()
 	out := process.Tail{Max: logMax}
 	if _, err := stdcopy.StdCopy(&out, &out, r); err != nil {
-		return "", fmt.Errorf("reading the log of container %s: %w", name, inWords(ctx, err))
+		return "", fmt.Errorf("reading the log of container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
 }
@@ -102,7 +102,7 @@ func (e *Engine) Written(ctx context.Context, name string) (int64, error) {
 	defer cancel()
 	in, _, err := e.api.ContainerInspectWithRaw(ctx, name, true)
 	if err != nil {
-		return 0, fmt.Errorf("measuring container %s: %w", name, inWords(ctx, err))
+		return 0, fmt.Errorf("measuring container %s: %w", briefly(name), inWords(ctx, err))
 	}
 	if in.SizeRw == nil {
 		return 0, errors.New("measuring container " + name + ": " + string(e.manager) + " does not say")
@@ -135,11 +135,11 @@ func (e *Engine) Changes(ctx context.Context, name string) ([]hierarchy.Change, 
 	// is often called like its image.
 	in, err := e.api.ContainerInspect(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("comparing container %s with its image: %w", name, inWords(ctx, err))
+		return nil, fmt.Errorf("comparing container %s with its image: %w", briefly(name), inWords(ctx, err))
 	}
 	list, err := e.api.ContainerDiff(ctx, in.ID)
 	if err != nil {
-		return nil, fmt.Errorf("comparing container %s with its image: %w", name, inWords(ctx, err))
+		return nil, fmt.Errorf("comparing container %s with its image: %w", briefly(name), inWords(ctx, err))
 	}
 	changes := make([]hierarchy.Change, 0, len(list))
 	for _, c := range list {
