@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
@@ -33,12 +34,16 @@ func (w *world) sh(line string) string {
 // removed.
 func (w *world) onDisk() int64 {
 	w.t.Helper()
+	info, err := w.e.Info(w.t.Context())
+	w.ok(err)
 	du := "sudo du -xsB1 /var/lib/docker/overlay2"
-	if w.m == hierarchy.Podman {
-		info, err := w.e.Info(w.t.Context())
-		w.ok(err)
+	switch {
+	case w.m == hierarchy.Podman:
 		du = "podman unshare du -xsB1 " + info.Root
-	} else {
+	case info.Store == engine.ContainerdStore: // blobs and snapshots
+		du = "sudo du -xscB1 /var/lib/containerd/io.containerd.content.v1.content /var/lib/containerd/io.containerd.snapshotter.v1.overlayfs | tail -n 1"
+	}
+	if w.m == hierarchy.Docker {
 		w.run("builder", "prune", "-af")
 	}
 	n, err := strconv.ParseInt(strings.Fields(w.sh(du))[0], 10, 64)

@@ -61,8 +61,9 @@ func (e *Engine) Freed(ctx context.Context, refs []string) (Reclaimable, error) 
 	if err != nil {
 		return Reclaimable{}, err
 	}
-	r := ownOf(layers.Analyze(stored), copied, going, refs)
-	r.Total = freedBy(stored, gone) + sum(copied, gone)
+	report := layers.Analyze(stored)
+	r := ownOf(report, copied, going, refs)
+	r.Total = layers.Freed(stored, report, gone) + sum(copied, gone)
 	for _, ref := range refs {
 		if strings.HasPrefix(ref, "sha256:") && !slices.ContainsFunc(list, func(im image.Summary) bool { return fullID(im.ID) == ref }) {
 			r.Estimated[ref] = true // of a container whose image was removed by force
@@ -114,6 +115,10 @@ func leaving(list []image.Summary, refs []string) (gone, stay []image.Summary) {
 // question each.
 func (e *Engine) diffIDs(ctx context.Context, list []image.Summary) ([]layers.Image, error) {
 	images := make([]layers.Image, len(list))
+	containerd, err := e.usesContainerd(ctx)
+	if err != nil {
+		return nil, err
+	}
 	eg, ctx := errgroup.WithContext(ctx)
 	eg.SetLimit(parallel)
 	for i, im := range list {
@@ -128,6 +133,9 @@ func (e *Engine) diffIDs(ctx context.Context, list []image.Summary) ([]layers.Im
 			images[i].Ref = fullID(im.ID)
 			for _, id := range in.RootFS.Layers {
 				images[i].Layers = append(images[i].Layers, layers.Layer{DiffID: id})
+			}
+			if containerd {
+				e.addBlobs(ctx, in.ID, in.Size, images[i].Layers)
 			}
 			return nil
 		})
@@ -151,25 +159,4 @@ func ownOf(report layers.Report, copied map[string]int64, gone []image.Summary, 
 		}
 	}
 	return r
-}
-
-// freedBy returns how many bytes only images that go have, by ID.
-func freedBy(stored []layers.Image, gone map[string]bool) int64 {
-	report := layers.Analyze(stored)
-	kept := make(map[string]bool)
-	for _, im := range report.Images {
-		for _, l := range im.Layers {
-			kept[l.ChainID] = kept[l.ChainID] || !gone[im.Ref]
-		}
-	}
-	var freed int64
-	for _, im := range report.Images {
-		for _, l := range im.Layers {
-			if !kept[l.ChainID] {
-				kept[l.ChainID] = true // counted
-				freed += l.Size
-			}
-		}
-	}
-	return freed
 }

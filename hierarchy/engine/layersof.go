@@ -53,7 +53,23 @@ func (e *Engine) Layers(ctx context.Context, refs []string) ([]layers.Image, err
 	for i, ref := range refs {
 		images[i].Ref, images[i].Layers = ref, parts[i].pair(e.differs.historyFromTop)
 	}
+	e.addAllBlobs(ctx, parts, images)
 	return images, nil
+}
+
+// addAllBlobs adds what containerd's store has besides unpacked layers.
+func (e *Engine) addAllBlobs(ctx context.Context, parts []pieces, images []layers.Image) {
+	var eg errgroup.Group
+	eg.SetLimit(parallel)
+	for i, p := range parts {
+		if p.packedID != "" {
+			eg.Go(func() error {
+				e.addBlobs(ctx, p.packedID, p.total, images[i].Layers)
+				return nil
+			})
+		}
+	}
+	_ = eg.Wait()
 }
 
 func (e *Engine) pieces(ctx context.Context, ref string) (pieces, error) {
@@ -75,10 +91,13 @@ func (e *Engine) pieces(ctx context.Context, ref string) (pieces, error) {
 	}
 	if e.differs.ownStore {
 		p.folders = layerFolders(in.GraphDriver.Data, len(p.diffIDs))
-	} else {
-		p.summed = len(in.GraphDriver.Data) > 0 // containerd's store says nothing here
+		return p, nil
 	}
-	return p, nil
+	containerd, err := e.usesContainerd(ctx)
+	if p.summed = !containerd; containerd {
+		p.packedID = in.ID
+	}
+	return p, err
 }
 
 // findEmpty asks docker's BuildKit which entries are layers, where it matters:

@@ -17,9 +17,12 @@ type pieces struct {
 	history []entry // from the base up
 	layer   []bool  // which entries are layers; nil: nobody has said
 	total   int64
-	summed  bool     // total is that of the layers, and nothing else
-	folders []string // of the layers in the store; nil: not known
-	taken   []int64  // bytes on disk of each layer; -1: not known; nil: of none
+	summed  bool // total is that of the layers, and nothing else
+	// packedID is the ID of an image whose store also has the layers compressed; ""
+	// where it does not. The total is then that of the compressed ones.
+	packedID string
+	folders  []string // of the layers in the store; nil: not known
+	taken    []int64  // bytes on disk of each layer; -1: not known; nil: of none
 }
 
 // entry is an entry of an image's history.

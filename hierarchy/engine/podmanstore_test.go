@@ -67,7 +67,7 @@ func TestLayersTakeWhatTheyTakeOnDisk(t *testing.T) {
 			low = kept + 4096 + 8192
 		}
 		want := []layers.Layer{{DiffID: "sha256:aa", Size: low, By: "ADD base.tar /"}, {DiffID: "sha256:bb", Size: high, By: "RUN make && make install"}}
-		if !slices.Equal(images[0].Layers, want[:1]) || !slices.Equal(images[1].Layers, want) {
+		if !slices.Equal(unpacked(images[0]), want[:1]) || !slices.Equal(unpacked(images[1]), want) {
 			t.Errorf("got %+v, want %+v", images, want)
 		}
 		// What is read once is remembered: a layer stays as it is.
@@ -124,7 +124,7 @@ func TestLayersWithoutHistory(t *testing.T) {
 		s.inStore("bb", "new 1")
 		images, err := s.Layers(t.Context(), []string{s.full("high:1")})
 		s.ok(err)
-		got := images[0].Layers
+		got := unpacked(images[0])
 		want := []layers.Layer{{DiffID: "sha256:aa", Size: 100, By: "ADD base.tar /"}, {DiffID: "sha256:bb", Size: 20, By: "RUN make && make install"}}
 		if s.Manager() == hierarchy.Podman {
 			want = []layers.Layer{{DiffID: "sha256:aa", Size: 120, Estimated: true}, {DiffID: "sha256:bb", Size: kept + 4096}}

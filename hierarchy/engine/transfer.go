@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -116,7 +117,8 @@ func (c *transfer) bytes(ctx context.Context) int64 {
 		c.from.log.DebugContext(ctx, "asking how much is to be copied", "err", err)
 		return 0
 	}
-	return layers.Analyze(images).Stored
+	r := layers.Analyze(images)
+	return cmp.Or(r.Packed, r.Stored) // docker writes out what it has compressed
 }
 
 // name finds an image among those that were loaded, makes sure of it, and gives it

@@ -64,7 +64,7 @@ func (w *world) made(ref string, ls []layers.LayerReport) {
 	images, err := w.e.Layers(w.t.Context(), []string{im.ID})
 	w.ok(err)
 	for i, l := range images[0].Layers {
-		if l.Size != ls[i].Size || l.Estimated || l.By != ls[i].By {
+		if l.Size != ls[i].Unpacked() || l.Estimated || l.By != ls[i].By {
 			w.t.Errorf("by ID layer %d is %+v, by name %+v", i, l, ls[i])
 		}
 	}

@@ -83,7 +83,7 @@ func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []la
 	if u.copied, err = e.copied(ctx, gone); err != nil {
 		return u, nil, err
 	}
-	u.Bytes += freedBy(stored, gone) + sum(u.copied, gone)
+	u.Bytes += layers.Freed(stored, layers.Analyze(stored), gone) + sum(u.copied, gone)
 	u.Cache, err = e.cache(ctx)
 	u.Bytes += u.Cache
 	return u, stored, err
@@ -200,7 +200,7 @@ func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
 			gone[im.ID] = true
 		}
 	}
-	freed += freedBy(stored, gone) + sum(now.copied, gone)
+	freed += layers.Freed(stored, layers.Analyze(stored), gone) + sum(now.copied, gone)
 	if u.Cache > 0 {
 		report, err := e.api.BuildCachePrune(ctx, build.CachePruneOptions{All: true})
 		if err != nil {

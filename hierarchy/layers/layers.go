@@ -14,9 +14,16 @@ import (
 // Layer is one layer of an image.
 type Layer struct {
 	DiffID    string // sha256:… of the layer's uncompressed tar
-	Size      int64  // bytes in the store, as the engine counts them
+	Size      int64  // bytes in the store, as the engine counts them, without Blob
 	Estimated bool   // Size is not what the engine says of this layer, but what is left of the image
 	By        string // the line of a Containerfile that made it; "" when nobody says
+	Blob      Blob   // compressed, as a store may have it besides; zero: it has none
+}
+
+// Blob is a file of a content store. A store has each digest once.
+type Blob struct {
+	Digest string // sha256:…
+	Size   int64  // bytes
 }
 
 // Image is an image of a store: its layers from the base up.
@@ -44,7 +51,8 @@ type Box struct {
 // Report says what a set of images and their boxes take in one store.
 type Report struct {
 	Total      int64         `json:"total"`               // bytes: stored, copied and written
-	Stored     int64         `json:"stored"`              // bytes of layers, every chain once
+	Stored     int64         `json:"stored"`              // bytes of layers, every chain and every blob once
+	Packed     int64         `json:"packed,omitempty"`    // the part of Stored that is blobs
 	Shared     int64         `json:"shared"`              // the part of Stored that more than one image uses
 	Referenced int64         `json:"referenced"`          // bytes of layers it would take if nothing were shared
 	Copied     int64         `json:"copied"`              // bytes of copies for other maps of ids
@@ -72,12 +80,16 @@ type ImageReport struct {
 // LayerReport is one layer of one image.
 type LayerReport struct {
 	DiffID    string `json:"diffID"`
-	ChainID   string `json:"chainID"` // names the layer together with all below it
-	Size      int64  `json:"size"`    // bytes
+	ChainID   string `json:"chainID"`          // names the layer together with all below it
+	Size      int64  `json:"size"`             // bytes
+	Packed    int64  `json:"packed,omitempty"` // the part of Size that is blobs; those of several chains count for one of them
 	Estimated bool   `json:"estimated,omitempty"`
 	By        string `json:"by,omitempty"`
 	Images    int    `json:"images"` // how many images of the report have this chain, this one included
 }
+
+// Unpacked returns the bytes of the layer without its blobs.
+func (l LayerReport) Unpacked() int64 { return l.Size - l.Packed }
 
 // chain is what is known of one chain.
 type chain struct{ LayerReport }
@@ -101,6 +113,7 @@ func (c *chain) add(l Layer) {
 // of the report are in the order given; all numbers are independent of it.
 func Analyze(images []Image) Report {
 	chains := make(map[string]*chain)
+	blobs := make(blobs)
 	ids := make([][]string, len(images))
 	parents := make(map[link]string)
 	at := make(map[string]int) // images by Ref
@@ -115,21 +128,15 @@ func Analyze(images []Image) Report {
 			}
 			c.add(l)
 		}
+		blobs.add(im, ids[i])
 	}
 	r := Report{Images: []ImageReport{}} // in JSON a list, however short
-	for _, c := range chains {
-		r.Stored += c.Size
-		r.Referenced += c.Size * int64(c.Images)
-		r.Estimated = r.Estimated || c.Estimated
-		if c.Images > 1 {
-			r.Shared += c.Size
-		}
-	}
+	r.count(chains, blobs)
 	for i, im := range images {
-		one := reportImage(im, ids[i], chains)
+		one := reportImage(im, ids[i], chains, blobs)
 		for _, ref := range im.Parents {
 			if p, ok := at[ref]; ok && one.Parent == "" && isPrefix(ids[p], ids[i]) {
-				one.Parent, one.Added = ref, bytesOf(one.Layers[len(ids[p]):])
+				one.Parent, one.Added = ref, added(im, images[p], one)
 			}
 		}
 		r.Images = append(r.Images, one)
@@ -138,6 +145,28 @@ func Analyze(images []Image) Report {
 	r.Total = r.Stored + r.Copied + r.Written
 	r.Tree = tree(r.Images, chains)
 	return r
+}
+
+// count sums up the chains and blobs, and adds the blobs to the chains.
+func (r *Report) count(chains map[string]*chain, blobs blobs) {
+	sum := func(bytes int64, images int) {
+		r.Stored += bytes
+		r.Referenced += bytes * int64(images)
+		if images > 1 {
+			r.Shared += bytes
+		}
+	}
+	for _, c := range chains {
+		sum(c.Size, c.Images)
+		r.Estimated = r.Estimated || c.Estimated
+	}
+	for _, b := range blobs {
+		sum(b.size, b.images)
+		r.Packed += b.size
+		c := chains[b.chain]
+		c.Size += b.size
+		c.Packed += b.size
+	}
 }
 
 // add counts what an image takes besides its layers.
@@ -152,16 +181,21 @@ func (r *Report) add(im ImageReport) {
 	}
 }
 
-func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
+func reportImage(im Image, ids []string, chains map[string]*chain, blobs blobs) ImageReport {
 	r := ImageReport{Ref: im.Ref, Was: im.Was, Unlisted: im.Unlisted, Boxes: im.Boxes, Layers: make([]LayerReport, len(im.Layers))}
-	for i := range im.Layers {
-		c := chains[ids[i]]
-		r.Layers[i] = c.LayerReport
-		if c.Images > 1 {
-			r.Shared += c.Size
+	count := func(bytes int64, images int) {
+		if images > 1 {
+			r.Shared += bytes
 		} else {
-			r.Own += c.Size
+			r.Own += bytes
 		}
+	}
+	for i := range im.Layers {
+		r.Layers[i] = chains[ids[i]].LayerReport
+		count(r.Layers[i].Unpacked(), r.Layers[i].Images)
+	}
+	for digest := range digests(im) {
+		count(blobs[digest].size, blobs[digest].images)
 	}
 	for _, size := range im.Copies {
 		r.Copied += size
@@ -172,13 +206,6 @@ func reportImage(im Image, ids []string, chains map[string]*chain) ImageReport {
 // isPrefix reports whether an image's chains end one that another has, too.
 func isPrefix(below, ids []string) bool {
 	return len(below) > 0 && len(below) <= len(ids) && below[len(below)-1] == ids[len(below)-1]
-}
-
-func bytesOf(ls []LayerReport) (bytes int64) {
-	for _, l := range ls {
-		bytes += l.Size
-	}
-	return bytes
 }
 
 // Reuse returns the part of the referenced bytes that sharing saves, from 0 to

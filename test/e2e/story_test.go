@@ -31,7 +31,7 @@ func (h testHost) stories(t *testing.T, exclusive *sync.Mutex, folder, engine st
 			return
 		}
 	}
-	testscript.RunT(storyT{T: t, known: knownFailures[h.store+" "+engine]}, testscript.Params{
+	testscript.Run(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
 		Condition:           func(cond string) (bool, error) { return cond == engine, nil },

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
@@ -70,10 +71,14 @@ func (s *session) weighCopies(ctx context.Context, stores plan.Stores, steps []p
 		if err != nil {
 			return err
 		}
+		times := int64(1)
+		if info, err := s.engines[st.Manager].Info(ctx); err == nil && info.Store == engine.ContainerdStore {
+			times = 2 // what is loaded is kept as it came, and unpacked
+		}
 		for _, l := range layers.Analyze(images).Images[0].Layers {
 			if !known[st.Manager][l.ChainID] {
 				known[st.Manager][l.ChainID] = true
-				st.Adds += l.Size
+				st.Adds += times * l.Unpacked()
 			}
 		}
 	}

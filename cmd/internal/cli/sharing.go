@@ -228,7 +228,11 @@ func sharingText(w io.Writer, d layers.Document, self string) {
 }
 
 func stored(r layers.Report) string {
-	return fmt.Sprintf("%s stored; %s without sharing: %.0f %% reused", about(r.Stored, r.Estimated), size(r.Referenced), 100*r.Reuse())
+	packed := ""
+	if r.Packed > 0 {
+		packed = fmt.Sprintf(" (%s compressed + %s unpacked)", size(r.Packed), size(r.Stored-r.Packed))
+	}
+	return fmt.Sprintf("%s stored%s; %s without sharing: %.0f %% reused", about(r.Stored, r.Estimated), packed, size(r.Referenced), 100*r.Reuse())
 }
 
 func boxesText(written, kept, copied int64) string {

@@ -2,6 +2,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
@@ -27,6 +28,10 @@ func figures(r layers.Report, twice int64, several bool) []figure {
 		{Key: "written", Name: "Written", Bytes: r.Written, Note: "by boxes, besides their images"},
 		{Key: "kept", Name: "Generations kept", Bytes: r.Kept, Note: "the part of written that former boxes hold"},
 		{Key: "total", Name: "All together", Bytes: r.Total, Note: "stored, copies and written"},
+	}
+	if r.Packed > 0 {
+		compressed := figure{Key: "packed", Name: "Compressed", Bytes: r.Packed, Note: "the part of stored that is compressed"}
+		all = slices.Insert(all, 1, compressed)
 	}
 	if several {
 		all = append(all, figure{Key: "twice", Name: "Stored twice", Bytes: twice, Note: "layers that more than one manager has"})

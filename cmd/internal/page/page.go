@@ -91,6 +91,7 @@ func sum(stores []layers.Store) (all layers.Report) {
 	for _, s := range stores {
 		all.Total += s.Total
 		all.Stored += s.Stored
+		all.Packed += s.Packed
 		all.Shared += s.Shared
 		all.Referenced += s.Referenced
 		all.Copied += s.Copied

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 
+	content "github.com/containerd/containerd/api/services/content/v1"
 	control "github.com/moby/buildkit/api/services/control"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/filesync"
@@ -58,6 +59,9 @@ func (a *api) addBuildKit() error {
 	a.kit = &buildKit{store: a.store, watch: a.watch, sessions: sessions, conns: make(chan net.Conn), jobs: make(map[string]*job)}
 	a.kit.server = grpc.NewServer()
 	control.RegisterControlServer(a.kit.server, a.kit)
+	if a.store.containerd() {
+		content.RegisterContentServer(a.kit.server, contents{store: a.store})
+	}
 	a.kit.ended = make(chan struct{})
 	go func() { _ = a.kit.server.Serve(hijacked{a.kit.conns, a.kit.ended}) }()
 	return nil

@@ -151,6 +151,7 @@ type Config struct {
 type Layer struct {
 	DiffID string
 	Size   int64  // bytes
+	Packed int64  `json:",omitempty"` // bytes of its blob in the containerd image store
 	By     string `json:",omitempty"` // the line of a Containerfile that made it
 }
 

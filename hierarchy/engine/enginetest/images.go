@@ -308,8 +308,22 @@ func (a *api) inspected(im Image) map[string]any {
 		Config
 		Labels map[string]string
 	}{im.Config, im.Labels}
-	return map[string]any{
+	out := map[string]any{
 		"Id": im.ID, "RepoTags": a.tags(im.Refs), "RepoDigests": a.tags(im.Digests), "Size": size(im), "Created": rfc3339(im.Created),
-		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids}, "GraphDriver": a.store.driver(im),
+		"Config": config, "RootFS": map[string]any{"Type": "layers", "Layers": ids},
 	}
+	if a.store.containerd() {
+		out["Size"] = packed(im)
+	} else {
+		out["GraphDriver"] = a.store.driver(im)
+	}
+	return out
+}
+
+// packed returns the bytes of an image's blobs.
+func packed(im Image) (n int64) {
+	for _, l := range im.Layers {
+		n += l.Packed
+	}
+	return n
 }
