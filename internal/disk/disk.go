@@ -29,6 +29,7 @@ const (
 	Create Op = "create" // of the file that is renamed later
 	Rename Op = "rename" // to the path
 	Remove Op = "remove"
+	Chmod  Op = "chmod"
 )
 
 func (d Disk) do(op Op, path string, f func() error) error {
@@ -46,12 +47,14 @@ func (d Disk) do(op Op, path string, f func() error) error {
 
 // Write puts data at path in one step, and makes the folders above it: whoever
 // reads it at the same time, and whatever happens meanwhile, it is the old file
-// or the new one. A symlink stays one, and the file it leads to is replaced; a
-// file that exists keeps its permissions, and is executable for its readers when
-// mode is. Right before that step, ready may object; nil never does.
+// or the new one. A symlink stays one, and the file it leads to is replaced, or
+// created, as Target says; a file that exists keeps its permissions, and is
+// executable for its readers when mode is. Right before that step, ready may
+// object; nil never does.
 func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() error) error {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
+	path, err := Target(path)
+	if err != nil {
+		return err
 	}
 	if err := d.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -69,6 +72,53 @@ func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() err
 		}
 	}
 	return d.do(Rename, path, func() error { return rename(temp, path) })
+}
+
+// A LinkError says that nothing can be written through a symlink: the folder that
+// it leads into does not exist, for example. The symlink is not replaced.
+type LinkError struct {
+	Path, To string
+	Err      error
+}
+
+func (e *LinkError) Error() string {
+	return "cannot write through symlink " + e.Path + " to " + e.To + ": " + e.Err.Error()
+}
+
+func (e *LinkError) Unwrap() error { return e.Err }
+
+// maxLinks is how many symlinks the kernel follows in a path.
+const maxLinks = 40
+
+// Target returns the path of the file that Write writes: path itself, or, where
+// that is a symlink, what it leads to. The file need not exist, but the folder that
+// a symlink leads into must, or it is a *LinkError.
+func Target(path string) (string, error) {
+	at := path
+	for range maxLinks {
+		info, err := os.Lstat(at)
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return at, nil // another error is the write's, too
+		}
+		to, err := os.Readlink(at)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(to) {
+			to = filepath.Dir(at) + "/" + to // not cleaned: a folder before .. may be a symlink
+		}
+		dir, err := filepath.EvalSymlinks(dirOf(to))
+		if err != nil {
+			return "", &LinkError{Path: path, To: filepath.Clean(to), Err: err}
+		}
+		at = filepath.Join(dir, filepath.Base(to))
+	}
+	return "", &LinkError{Path: path, To: at, Err: syscall.ELOOP}
+}
+
+// dirOf returns the folder of a path, not cleaned.
+func dirOf(path string) string {
+	return path[:strings.LastIndexByte(strings.TrimRight(path, "/"), '/')+1]
 }
 
 // tempOf is what a file is called until it is complete, but for the number of
@@ -140,4 +190,9 @@ func (d Disk) Remove(path string) error {
 		}
 		return nil
 	})
+}
+
+// Chmod sets the permissions of a file, or of what a symlink leads to.
+func (d Disk) Chmod(path string, mode fs.FileMode) error {
+	return d.do(Chmod, path, func() error { return os.Chmod(path, mode) })
 }

@@ -136,3 +136,54 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+// A symlink is never replaced: the file that it leads to is written, or created
+// where its folder exists. Else it is an error that names both.
+func TestWriteThroughSymlinks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, to, at string }{
+		{"relative", "dotfiles/file", "dotfiles/file"},
+		{"absolute", "/dotfiles/file", "dotfiles/file"},
+		{"of a symlink", "chain", "dotfiles/chained"},
+		{"through a symlinked folder", "folder/../up", "dotfiles/up"},
+		{"to a folder that does not exist", "none/file", ""},
+		{"to itself", "link", ""},
+		{"to nothing below a file", "regular/file", ""},
+	} {
+		root := t.TempDir()
+		for _, dir := range []string{"/dotfiles/deep", "/bin"} {
+			if err := os.MkdirAll(root+dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		to := c.to
+		if filepath.IsAbs(to) {
+			to = root + to
+		} else if to != "link" {
+			to = "../" + to
+		}
+		for link, to := range map[string]string{"/chain": "dotfiles/chained", "/folder": "dotfiles/deep", "/bin/link": to} {
+			if err := os.Symlink(to, root+link); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(root+"/regular", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // the second time it does not dangle
+			err := disk.Disk{}.Write(root+"/bin/link", []byte("text"), 0o644, nil)
+			if got, _ := os.Readlink(root + "/bin/link"); got != to {
+				t.Errorf("%s: the symlink was replaced", c.name)
+			}
+			if c.at == "" {
+				if e, ok := errors.AsType[*disk.LinkError](err); !ok || e.Path != root+"/bin/link" || !strings.Contains(err.Error(), root+"/bin/link to "+root) {
+					t.Errorf("%s: %v", c.name, err)
+				}
+				continue
+			}
+			if got, readErr := os.ReadFile(filepath.Join(root, c.at)); err != nil || readErr != nil || string(got) != "text" {
+				t.Errorf("%s: %v, %v, %q", c.name, err, readErr, got)
+			}
+		}
+	}
+}
