@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 )
 
 // world is a user's home with two engines. All worlds of one story begin alike:
@@ -69,7 +71,7 @@ func newWorld(t *testing.T, dir string, of *world) *world {
 			if strings.HasPrefix(text, "#!") {
 				mode = 0o755
 			}
-			check(os.WriteFile(file, []byte(rename.Replace(text)), mode))
+			check(os.WriteFile(file, resealed(rename.Replace(text)), mode))
 		}
 		for name, state := range map[string]enginetest.State{"docker": of.docker, "podman": of.podman} {
 			text, err := json.Marshal(state)
@@ -177,16 +179,35 @@ func (w *world) tree() map[string]string {
 	return files
 }
 
+// resealed returns a launcher with the checksum of what it contains now. Other
+// files stay as they are.
+func resealed(text string) []byte {
+	line := regexp.MustCompile(`(?m)^(# checksum: |X-Ocisi-Checksum=)sha256:[0-9a-f]{64}\n`)
+	m := line.FindStringSubmatchIndex(text)
+	if m == nil {
+		return []byte(text)
+	}
+	before, after := text[:m[0]], text[m[1]:]
+	sum := sha256.Sum256([]byte(before + after))
+	return fmt.Appendf(nil, "%s%ssha256:%x\n%s", before, text[m[2]:m[3]], sum, after)
+}
+
 // anonymous takes a world's folder out of a text.
 func (w *world) anonymous(text string) string {
 	return strings.ReplaceAll(text, filepath.Base(w.dir), "WORLD")
 }
 
-// anonymousTree is the tree without the world's folder in it.
+// anonymousTree is the tree without the world's folder in it, and without the
+// checksums of launchers, which depend on it. Each that is wrong is named.
 func (w *world) anonymousTree() map[string]string {
+	checksum := regexp.MustCompile(`sha256:[0-9a-f]{64}`)
 	files := w.tree()
-	for path, text := range files {
-		files[path] = w.anonymous(text)
+	for name, text := range files {
+		path := filepath.Join(w.home(), name)
+		if f, ok := launcher.Read(path, []byte(text), nil); ok && f.By == launcher.Ocisi {
+			text = checksum.ReplaceAllString(text, fmt.Sprintf("(written by ocisi: %v)", f.Ours()))
+		}
+		files[name] = w.anonymous(text)
 	}
 	return files
 }

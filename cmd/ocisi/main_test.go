@@ -14,7 +14,9 @@ import (
 
 	"github.com/klmcwhirter/ocisi/bootstrap/host"
 	"github.com/klmcwhirter/ocisi/cmd/internal/cli"
+	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
+	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 )
 
 // TestMain puts ocisi and fakes of what it runs on the scripts' PATH.
@@ -128,7 +130,17 @@ func TestScripts(t *testing.T) {
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup:         setupScript,
+		Cmds:          map[string]func(ts *testscript.TestScript, neg bool, args []string){"launcher": writeLauncher},
 	})
+}
+
+// writeLauncher implements "launcher MANAGER BOX PROGRAM FILE", which writes the
+// launcher of a program as ocisi does.
+func writeLauncher(ts *testscript.TestScript, _ bool, args []string) {
+	o := launcher.Owner{Manager: hierarchy.Manager(args[0]), Box: args[1], Image: "gone-dx:latest", Config: "/ocisi.yaml"}
+	f := launcher.NewProgram(o, launcher.Dirs{Home: ts.Getenv("HOME")}, args[2], ts.MkAbs(args[3]))
+	ts.Check(os.MkdirAll(filepath.Dir(f.Path), 0o755))
+	ts.Check(os.WriteFile(f.Path, f.Data, f.Mode))
 }
 
 // setupScript gives a story its engines, and a home.

@@ -65,7 +65,8 @@ func (l *links) app(ctx context.Context, r reader, what, file string, desktop []
 	if err != nil {
 		return nil, err
 	}
-	return append(files, app), nil
+	// The application is written last: its checksum tells how to verify its icons.
+	return append([]launcher.File{app}, files...), nil
 }
 
 // reader reads files out of a box that runs, with programs in it. The engine's

@@ -125,7 +125,11 @@ func (l *links) write(ctx context.Context, c hierarchy.StoredBox) (func() error,
 	if err := l.j.d.Host.Conflicts(l.files); err != nil {
 		return none, err
 	}
-	undo, err := launcher.Switch(l.j.d.Disk, l.files)
+	files, kept := l.j.d.Host.Keep(l.files)
+	for _, f := range kept {
+		l.j.say("launcher %s was edited: not replaced", f.Path)
+	}
+	undo, err := launcher.Switch(l.j.d.Disk, files)
 	if err != nil {
 		return none, fmt.Errorf("writing the launchers of box %s: %w", c.Name, err)
 	}

@@ -138,5 +138,7 @@ func NewIcon(o Owner, d Dirs, what, inBox string, data []byte) File {
 		}
 	}
 	name := ourIcon(o.Box, inBox) + strings.ToLower(iconType.FindString(inBox))
-	return File{Kind: Icon, Path: filepath.Join(dir, name), Data: data, Mode: 0o644, What: what, Owner: o}
+	at := filepath.Join(dir, name)
+	data, _ = sealIcon(at, data)
+	return File{Kind: Icon, Path: at, Data: data, Mode: 0o644, What: what, Owner: o}
 }

@@ -105,23 +105,26 @@ func NewApp(o Owner, d Dirs, what, fileName string, desktop []byte, has func(ico
 	if dir := unescape(keys["Path"]); dir != "" { // which is in the box, and maybe not on the host
 		r.command += " env " + execWord("--chdir="+dir)
 	}
+	at := filepath.Join(d.Apps(), plainName(o.Box)+"-"+plainName(filepath.Base(fileName)))
 	var out strings.Builder
-	headed := false
+	headed, end := 0, ""
 	for _, l := range lines {
 		if text, keep := r.line(l); keep {
 			out.WriteString(text + l.end)
 		}
-		if l.group == desktopGroup && l.key == "" && strings.HasPrefix(l.text, "[") && !headed {
-			headed = true
-			for _, added := range r.added(d, what, fileName) {
+		if l.group == desktopGroup && l.key == "" && strings.HasPrefix(l.text, "[") && headed == 0 {
+			headed, end = out.Len(), l.end
+			for _, added := range r.added(d, what, fileName, at) {
 				out.WriteString(added + l.end)
 			}
 		}
 	}
+	text := out.String()
+	text = text[:headed] + checksumKey + "=" + checksum([]byte(text)) + end + text[headed:]
 	return File{
 		Kind:  App,
-		Path:  filepath.Join(d.Apps(), plainName(o.Box)+"-"+plainName(filepath.Base(fileName))),
-		Data:  []byte(out.String()),
+		Path:  at,
+		Data:  []byte(text),
 		Mode:  0o644,
 		What:  what,
 		Owner: o,
@@ -176,7 +179,7 @@ func (r rewriting) line(l desktopLine) (string, bool) {
 
 // added returns the lines that are new. StartupWMClass joins windows to the
 // application: their class is the name of the desktop file in the box.
-func (r rewriting) added(d Dirs, what, fileName string) []string {
+func (r rewriting) added(d Dirs, what, fileName, at string) []string {
 	var lines []string
 	add := func(key, value string) { lines = append(lines, key+"="+escape(value)) }
 	add(own+"Manager", string(r.owner.Manager))
@@ -184,6 +187,7 @@ func (r rewriting) added(d Dirs, what, fileName string) []string {
 	add(own+"Image", r.owner.Image)
 	add(own+"Config", r.owner.Config)
 	add(own+"What", what)
+	add(pathKey, at)
 	if r.owner.Root {
 		add(own+"Root", "true")
 	}
@@ -198,5 +202,5 @@ func (r rewriting) added(d Dirs, what, fileName string) []string {
 	return lines
 }
 
-// desktopFormat grows when desktop files are to be written anew.
-const desktopFormat = "1"
+// desktopFormat changes when desktop files are to be written again.
+const desktopFormat = "2"

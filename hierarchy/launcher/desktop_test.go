@@ -38,12 +38,14 @@ Name=Not Ours
 TryExec=not ours`
 	want := `# Comment = kept
 [Desktop Entry]
+X-Ocisi-Checksum=SUM
 X-Ocisi-Manager=docker
 X-Ocisi-Box=box-1
 X-Ocisi-Image=tools-dx:1.0
 X-Ocisi-Config=/home/u/ocisi.yaml
 X-Ocisi-What=Editor
-X-Ocisi-Format=1
+X-Ocisi-Path=/home/u/.local/share/applications/box-1-org.edit.desktop
+X-Ocisi-Format=2
 X-Ocisi-Exec=/usr/local/bin/distrobox-enter /usr/bin/distrobox-enter /bin/distrobox-enter /home/u/.local/bin/distrobox-enter /home/linuxbrew/.linuxbrew/bin/distrobox-enter
 X-Ocisi-Icon=ocisi-box-1-org.edit
 StartupWMClass=org.edit
@@ -70,14 +72,16 @@ TryExec=not ours`
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := strings.ReplaceAll(want, "\n", end); string(got.Data) != want {
+		unsealed := strings.Replace(want, "X-Ocisi-Checksum=SUM\n", "", 1)
+		sum := checksum([]byte(strings.ReplaceAll(unsealed, "\n", end)))
+		if want := strings.ReplaceAll(strings.Replace(want, "SUM", sum, 1), "\n", end); string(got.Data) != want {
 			t.Errorf("got\n%s\nwant\n%s", got.Data, want)
 		}
 		if got.Path != "/home/u/.local/share/applications/box-1-org.edit.desktop" || got.Kind != App || got.Mode != 0o644 {
 			t.Errorf("got %+v", got)
 		}
 		f, ok := Read(got.Path, got.Data, nil)
-		if !ok || f.Owner != owner() || f.What != "Editor" || f.By != Ocisi || f.old {
+		if !ok || f.Owner != owner() || f.What != "Editor" || !f.Ours() || f.old {
 			t.Errorf("read %+v, %v", f, ok)
 		}
 	}
@@ -224,8 +228,8 @@ func FuzzNewApp(f *testing.F) {
 				t.Fatalf("%q became %q", before, after)
 			}
 		}
-		if f, ok := Read(got.Path, got.Data, nil); box != "" && box == strings.Trim(box, " \t") && (!ok || f.Owner != o) {
-			t.Fatalf("read %+v, %v", f.Owner, ok)
+		if f, ok := Read(got.Path, got.Data, nil); box != "" && box == strings.Trim(box, " \t") && (!ok || f.Owner != o || !f.Ours()) {
+			t.Fatalf("read %+v, %v", f, ok)
 		}
 	})
 }

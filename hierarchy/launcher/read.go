@@ -22,13 +22,16 @@ const (
 // Found is a launcher that is there.
 type Found struct {
 	File
-	By    Maker
-	Calls string // the program of distrobox that it calls; "" when it looks for it
-	Gone  bool   // that program is not there
+	By     Maker
+	Edited bool   // by Ocisi, but its content is not what ocisi wrote
+	CopyOf string // by Ocisi, but for this other path
+	Calls  string // the program of distrobox that it calls; "" when it looks for it
+	Gone   bool   // that program is not there
 
-	old   bool     // written in a way that is no longer ours
-	also  []string // more paths that lead to it
-	icons []string // base names, without extensions, of icons that an App has
+	old    bool     // written in an earlier format
+	sealed bool     // an App with a checksum
+	also   []string // more paths that lead to it
+	icons  []string // base names, without extensions, of icons that an App has
 }
 
 // at reports whether a launcher is at a path.
@@ -74,6 +77,7 @@ func (f *Found) readScript(text string) bool {
 		if f.What = values["what"]; marked {
 			f.Kind = Program
 		}
+		f.verifyScript(text, values)
 	case marked:
 		f.By, f.Kind, f.Owner = Distrobox1, Program, Owner{Box: name}
 		for _, m := range call.FindAllStringSubmatch(text, -1) {
@@ -95,11 +99,12 @@ func (f *Found) readCall(manager, program string, enter bool, args string) bool 
 		return false
 	}
 	f.Owner.Manager, f.Calls = hierarchy.Manager(manager), program
-	f.Owner.Root = strings.Contains(args, "--root ")
+	flags, run, ok := strings.Cut(args, "-- ") // what follows is the program's
+	f.Owner.Root = strings.Contains(flags, "--root ")
 	if enter {
 		f.By = Distrobox2
 	}
-	if _, run, ok := strings.Cut(args, "-- "); ok {
+	if ok {
 		if word := between.FindStringSubmatch(run); word != nil {
 			f.What = word[1]
 		}
@@ -132,6 +137,8 @@ func (f *Found) readDesktop(text string) bool {
 			Config: unescape(keys[own+"Config"]), Root: keys[own+"Root"] == "true",
 		}
 		f.old = keys[own+"Format"] != desktopFormat
+		f.sealed = keys[checksumKey] != ""
+		f.verifyDesktop(lines, keys)
 		return true
 	}
 	return f.readExec(execWords(keys["Exec"]))

@@ -35,6 +35,9 @@ func TestReadDistrobox(t *testing.T) {
 		"1 with a flag of the program": {jq, script(`exec "/usr/bin/distrobox-enter"  -n tools  --   '/usr/bin/jq' --rooted "$@"`, ""), Found{
 			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools"}}, By: Distrobox1, Calls: "/usr/bin/distrobox-enter",
 		}},
+		"1 with a program's own --root": {jq, script(`exec "/usr/bin/distrobox-enter"  -n tools  --   '/usr/bin/jq' --root /srv "$@"`, ""), Found{
+			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools"}}, By: Distrobox1, Calls: "/usr/bin/distrobox-enter",
+		}},
 		"1 without a path": {jq, script(`exec "distrobox-enter"  -n tools  --   '/usr/bin/jq'  "$@"`, ""), Found{
 			File: File{Kind: Program, What: "/usr/bin/jq", Owner: Owner{Box: "tools"}}, By: Distrobox1, Calls: "distrobox-enter",
 		}},
@@ -83,15 +86,15 @@ func TestReadOthers(t *testing.T) {
 	}
 }
 
-// What earlier versions of ocisi wrote is ours, whatever it looked like.
+// A file with ocisi's owner line or keys that ocisi did not write is edited.
 func TestReadOlder(t *testing.T) {
 	t.Parallel()
 	f, ok := Read("/b/jq", []byte("#!/bin/sh\n# distrobox_binary\n# name: tools\n# ocisi: manager=docker image=t:1 config=/c new=1 what=/usr/bin/jq\nexec something else\n"), nil)
-	if want := (Owner{Manager: "docker", Box: "tools", Image: "t:1", Config: "/c"}); !ok || f.By != Ocisi || f.Kind != Program || f.Owner != want || f.What != "/usr/bin/jq" {
+	if want := (Owner{Manager: "docker", Box: "tools", Image: "t:1", Config: "/c"}); !ok || f.By != Ocisi || f.Ours() || f.Kind != Program || f.Owner != want || f.What != "/usr/bin/jq" {
 		t.Errorf("got %+v, %v", f, ok)
 	}
 	f, ok = Read("/b/x.desktop", []byte("[Desktop Entry]\nX-Ocisi-Box=tools\nX-Ocisi-Format=0\n"), nil)
-	if !ok || !f.old || f.By != Ocisi {
+	if !ok || !f.old || f.By != Ocisi || f.Ours() {
 		t.Errorf("got %+v, %v", f, ok)
 	}
 }

@@ -16,6 +16,7 @@ import (
 const (
 	maxScript  = 64 << 10
 	maxDesktop = 1 << 20
+	maxIcon    = 8 << 20
 )
 
 // leftover is the name that package disk gives to a file that it writes.
@@ -115,7 +116,23 @@ func readAt(files fs.FS, at string, limit int64) (Found, bool) {
 	}
 	f, ok := Read(at, data, exists(files))
 	f.Mode = info.Mode().Perm()
+	f.locate(files)
 	return f, ok
+}
+
+// readIcon reads what is at the path of an icon with one of ocisi's names. Sealed
+// tells whether the application that it belongs to has a checksum.
+func readIcon(files fs.FS, at string, sealed bool) Found {
+	f := Found{By: Ocisi, File: File{Kind: Icon, Path: at}, Edited: true}
+	info, err := fs.Stat(files, inFS(at))
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIcon {
+		return f
+	}
+	if data, err := fs.ReadFile(files, inFS(at)); err == nil {
+		f.verifyIcon(data, sealed)
+		f.locate(files)
+	}
+	return f
 }
 
 // icons finds the icons that are ours, and whose they are: their names do not
@@ -144,7 +161,9 @@ func (s *scanner) icons(folder string) {
 			if !ok {
 				user = users[strings.TrimSuffix(base, "-symbolic")]
 			}
-			s.found = append(s.found, Found{By: Ocisi, File: File{Kind: Icon, Path: at, What: user.What, Owner: user.Owner}})
+			icon := readIcon(s.files, at, user.sealed)
+			icon.What, icon.Owner = user.What, user.Owner
+			s.found = append(s.found, icon)
 		}
 		return nil
 	})

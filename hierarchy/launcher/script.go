@@ -33,6 +33,8 @@ type script struct {
 	self  string // where it is
 	what  string // the program; "" makes an entrance
 	root  string // of the file system; only tests set it
+
+	unsealed bool // as it was written before scripts had a checksum
 }
 
 // The lines by which launchers are recognised. Distrobox removes a file that has
@@ -56,7 +58,7 @@ func (s script) text() []byte {
 	if s.owner.Root {
 		flags, sudo = "--root ", "${DBX_SUDO_PROGRAM:-sudo} "
 	}
-	return []byte(strings.NewReplacer(
+	text := strings.NewReplacer(
 		"@HEADER@", header,
 		"@NAME@", quote(name),
 		"@PROGRAM@", part.program,
@@ -75,7 +77,11 @@ func (s script) text() []byte {
 		"@GUARD@", part.guard,
 		"@FLAGS@", flags,
 		"@SUDO@", sudo,
-	).Replace(body))
+	).Replace(body)
+	if s.unsealed {
+		return []byte(text)
+	}
+	return []byte(sealScript(text))
 }
 
 // parts are where scripts of the two kinds differ.
@@ -143,6 +149,9 @@ func (s script) header() string {
 	}
 	if s.what != "" {
 		words = append(words, "what="+hierarchy.LabelValue(s.what))
+	}
+	if !s.unsealed {
+		words = append(words, "path="+hierarchy.LabelValue(s.self))
 	}
 	if s.owner.Root {
 		words = append(words, "root=true")

@@ -19,6 +19,7 @@ type Host struct {
 	Path    []string                       // the folders of PATH
 	Boxes   map[hierarchy.Manager][]string // names of boxes, of every manager that could be asked; one that waits aside counts by its own name
 	Default hierarchy.Manager              // where distrobox looks when nobody names a manager
+	Replace bool                           // also launchers that were edited
 	Dropped func(Owner) bool               // boxes that their config no longer wants, though they may be there; nil: none
 }
 
@@ -27,6 +28,7 @@ type State string
 
 // The states. Of those that apply, the first one is told.
 const (
+	Edited   State = "edited"          // changed by its user, or a copy: ocisi neither replaces nor removes it
 	Stale    State = "stale box"       // its box is gone
 	Foreign  State = "foreign manager" // its box is not where it, or distrobox in its place, looks
 	Outdated State = "outdated"        // not as it would be written now, or it calls a program that is gone
@@ -78,6 +80,12 @@ func (h Host) state(f Found, want *File) (State, string) {
 	if f.Kind == Leftover {
 		return Outdated, "an earlier run was killed while it wrote this file"
 	}
+	if why := f.kept(); why != "" {
+		if state, reason := h.boxState(f.Owner); state != OK && f.Owner.Box != "" {
+			why += "; " + reason
+		}
+		return Edited, why
+	}
 	if f.Kind == Icon && f.Owner.Box == "" {
 		return Stale, "no application uses it"
 	}
@@ -93,6 +101,17 @@ func (h Host) state(f Found, want *File) (State, string) {
 		}
 	}
 	return OK, ""
+}
+
+// kept returns why a launcher is neither replaced nor removed, or "".
+func (f Found) kept() string {
+	switch {
+	case f.CopyOf != "":
+		return "a copy of, or a link to, " + f.CopyOf
+	case f.Edited:
+		return "not what ocisi wrote"
+	}
+	return ""
 }
 
 // outdated returns why a launcher is not as it would be written now, or "".
@@ -159,21 +178,28 @@ func (h Host) search(folders []string, at string) string {
 
 // Lacking returns what a box should have on the host and has not, or not as it
 // should be: paths of scripts, names of applications as the config has them.
+// What its user edited is not lacking.
 func Lacking(found []Found, o Owner, b hierarchy.Box, d Dirs) []string {
 	var lacking []string
 	for _, want := range Known(o, b, d) {
 		if !slices.ContainsFunc(found, func(f Found) bool {
-			return f.at(want.Path) && bytes.Equal(f.Data, want.Data) && f.Mode&0o100 != 0
+			return f.at(want.Path) && (f.editedFor(o) || bytes.Equal(f.Data, want.Data) && f.Mode&0o100 != 0)
 		}) {
 			lacking = append(lacking, want.Path)
 		}
 	}
 	for _, app := range b.ExportedApps {
 		if !slices.ContainsFunc(found, func(f Found) bool {
-			return f.Kind == App && f.By == Ocisi && !f.old && f.Owner == o && f.What == app && strings.HasPrefix(f.Path, d.Apps()+"/")
+			current := f.Ours() && !f.old && f.Owner == o || f.editedFor(o)
+			return current && f.Kind == App && f.What == app && strings.HasPrefix(f.Path, d.Apps()+"/")
 		}) {
 			lacking = append(lacking, app)
 		}
 	}
 	return lacking
+}
+
+// editedFor reports whether a launcher of a box was edited in its place.
+func (f Found) editedFor(o Owner) bool {
+	return f.By == Ocisi && f.Edited && f.CopyOf == "" && f.Owner.Is(o)
 }

@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"maps"
@@ -124,7 +123,7 @@ func TestStates(t *testing.T) {
 		bin + "stale": Stale, bin + "foreign": Foreign, bin + "unknown": OK, bin + "rooted": OK,
 		bin + "v1": OK, bin + "v1foreign": Foreign, bin + "v1stale": Stale, bin + "v1gone": Outdated,
 		bin + "noexec": Outdated, bin + ".jq.ocisi-123": Outdated, bin + "dup": Shadowed,
-		known[2].Path: OK, w.app(o).Path: OK, icon.Path: OK, oldApp: Outdated,
+		known[2].Path: OK, w.app(o).Path: OK, icon.Path: OK, oldApp: Edited,
 		"/home/u/.local/share/icons/hicolor/48x48/apps/ocisi-box-1-unused.png": Stale,
 	}
 	if got := states(h.States(found, wanted)); !maps.Equal(got, want) {
@@ -220,9 +219,7 @@ func TestLacking(t *testing.T) {
 	lacking("/home/u/bin/jq", "/home/u/bin/rg", entrance, "edit")
 	w.put(Known(o, tools(), w.Dirs)...)
 	lacking("edit")
-	old := w.app(o)
-	old.Data = bytes.Replace(old.Data, []byte("X-Ocisi-Format="+desktopFormat), []byte("X-Ocisi-Format=0"), 1)
-	w.put(old)
+	w.put(unsealed(w.app(o)))
 	lacking("edit")
 	w.put(w.app(o))
 	lacking()
@@ -306,7 +303,7 @@ func TestConflicts(t *testing.T) {
 	}
 	want := map[string]string{
 		"others": "other box: box pod of podman", "unasked": "other box: box none of lilipod", "dbxother": "other box: box both", "dbxforeign": "other box: box only",
-		"text": "not ours: ", "folder": "not ours: ", "dangling": "not ours: ", "linked": "not ours: ",
+		"text": "not ours: ", "folder": "not ours: ", "dangling": "not ours: ", "linked": "not ours: ", "link": "copy: /home/u/bin/own",
 		"fzf": "problem: /usr/bin/fzf", "new": "twice: /opt/bin/new", "box-1-edit.desktop": "not ours: ",
 	}
 	if !maps.Equal(got, want) {

@@ -15,7 +15,7 @@ import (
 
 // before is what was at a path.
 type before struct {
-	path string
+	path string // without symlinks
 	data []byte
 	mode fs.FileMode
 	none bool // nothing was
@@ -57,6 +57,10 @@ func place(path string) string {
 }
 
 func look(path string) (before, error) {
+	path, err := disk.Target(path)
+	if err != nil {
+		return before{}, err
+	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return before{path: path, none: true}, nil
@@ -94,12 +98,15 @@ func restore(d disk.Disk, was []before) error {
 	for _, b := range was {
 		now, err := look(b.path)
 		switch {
-		case err == nil && now.none == b.none && bytes.Equal(now.data, b.data):
+		case err == nil && now.none == b.none && bytes.Equal(now.data, b.data) && now.mode == b.mode:
 			continue
 		case b.none:
 			err = d.Remove(b.path)
 		default:
 			err = d.Write(b.path, b.data, b.mode, nil)
+			if err == nil {
+				err = d.Chmod(b.path, b.mode)
+			}
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("putting back launcher %s: %w", b.path, err))
@@ -110,14 +117,14 @@ func restore(d disk.Disk, was []before) error {
 
 // Obsolete returns the paths of ocisi's launchers of a box that are not among
 // those it should have, and of what killed runs left: half-written files, and
-// icons that no application uses. Launchers that distrobox wrote stay: somebody
-// may have exported them by hand.
+// icons that no application uses. Edited ones, copies, and launchers that
+// distrobox wrote are not among them.
 func Obsolete(found []Found, o Owner, files []File) []string {
 	var paths []string
 	for _, f := range found {
-		ours := f.By == Ocisi && f.Owner.Is(o)
+		ours := f.Ours() && f.Owner.Is(o)
 		if f.Kind == Icon && f.Owner.Box == "" {
-			ours = strings.HasPrefix(filepath.Base(f.Path), ourPrefix+plainName(o.Box)+"-")
+			ours = f.Ours() && strings.HasPrefix(filepath.Base(f.Path), ourPrefix+plainName(o.Box)+"-")
 		}
 		if (ours || f.Kind == Leftover) && !slices.ContainsFunc(files, func(w File) bool { return f.at(w.Path) }) {
 			paths = append(paths, f.Path)

@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"net/url"
 	"strings"
 	"unicode"
 
@@ -32,16 +31,4 @@ func plainName(s string) string {
 		return "_" + s
 	}
 	return s
-}
-
-// decode returns the values of an owner line of a script.
-func decode(line string) map[string]string {
-	values := map[string]string{}
-	for word := range strings.FieldsSeq(line) {
-		key, value, _ := strings.Cut(word, "=")
-		if plain, err := url.PathUnescape(value); err == nil {
-			values[key] = plain
-		}
-	}
-	return values
 }

@@ -37,7 +37,7 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 	}
 	b := &store.Boxes[i]
 	if b.Labels[hierarchy.LabelSpec] == im.Box.Spec() { // else it is another one's launchers that it has
-		b.Lacks = s.lacking(im)
+		b.Lacks = s.lacking(im, *b)
 	}
 	j := slices.IndexFunc(store.Images, func(stored hierarchy.StoredImage) bool {
 		return slices.Contains(stored.Refs, im.Manager.StoreRef(im.Ref()))
@@ -79,13 +79,13 @@ func (s *session) lookAtRoot(ctx context.Context, store *hierarchy.Store, im hie
 }
 
 // lacking returns the launchers that a box should have and has not.
-func (s *session) lacking(im hierarchy.Image) []string {
+func (s *session) lacking(im hierarchy.Image, made hierarchy.StoredBox) []string {
 	b := *im.Box
 	if len(b.ExportedBins)+len(b.ExportedApps) == 0 {
 		return nil
 	}
 	dirs := s.env.launcherDirs()
-	return launcher.Lacking(launcher.Scan(s.env.Files, dirs, []string{dirs.Bins(b)}), s.owner(im), b, dirs)
+	return launcher.Lacking(launcher.Scan(s.env.Files, dirs, []string{dirs.Bins(b)}), s.owner(im, made), b, dirs)
 }
 
 // spec is what an image's box is made by.

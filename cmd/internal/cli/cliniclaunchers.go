@@ -46,7 +46,7 @@ func (c *clinic) exports(ctx context.Context) *exports {
 func (c *clinic) launchers(ctx context.Context, f doctor.Facts) doctor.Result {
 	x := c.exports(ctx)
 	version, _ := f.Host.Distrobox(ctx) // a check of its own says why there is none
-	bad, nameless := c.badLaunchers(x, strings.HasPrefix(version, "2."))
+	bad, nameless, edited := c.badLaunchers(x, strings.HasPrefix(version, "2."))
 	switch {
 	case len(bad) > 0 && len(x.repairs().rows) > 0:
 		return found(doctor.Warn, count(len(bad), "launcher does", "launchers do")+" not do: "+some(bad), c.repair())
@@ -54,18 +54,22 @@ func (c *clinic) launchers(ctx context.Context, f doctor.Facts) doctor.Result {
 		return found(doctor.Warn, count(len(bad), "launcher does", "launchers do")+" not do, and none is ocisi's: "+some(bad), c.env.self(c.path)+" exports")
 	case len(nameless) > 0:
 		return found(doctor.Info, count(len(nameless), "launcher", "launchers")+" of distrobox's name no manager, and start something else when another engine comes: "+some(nameless))
+	case len(edited) > 0:
+		return found(doctor.Info, count(len(edited), "edited launcher is", "edited launchers are")+" kept as they are: "+some(edited), c.env.self(c.path)+" exports")
 	case len(x.status) == 0:
 		return found(doctor.OK, "there are no launchers")
 	}
 	return found(doctor.OK, count(len(x.status), "launcher starts what it says", "launchers start what they say"))
 }
 
-// badLaunchers returns those that do not do, with why, and those that do as long
-// as nobody installs another engine. Distrobox 2 does not have what the scripts
+// badLaunchers returns those that do not do, with why, those that do as long
+// as nobody installs another engine, and those that were edited. Distrobox 2 does not have what the scripts
 // of distrobox 1 call.
-func (c *clinic) badLaunchers(x *exports, second bool) (bad, nameless []string) {
+func (c *clinic) badLaunchers(x *exports, second bool) (bad, nameless, edited []string) {
 	for _, st := range x.status {
 		switch at := c.env.short(st.Path); {
+		case st.State == launcher.Edited:
+			edited = append(edited, at)
 		case st.State != launcher.OK && st.State != launcher.Shadowed:
 			bad = append(bad, fmt.Sprintf("%s (%s)", at, st.State))
 		case st.By == launcher.Distrobox1 && second:
@@ -74,7 +78,7 @@ func (c *clinic) badLaunchers(x *exports, second bool) (bad, nameless []string) 
 			nameless = append(nameless, at)
 		}
 	}
-	return bad, nameless
+	return bad, nameless, edited
 }
 
 func (c *clinic) repair() string { return c.env.self(c.path) + " exports repair" }

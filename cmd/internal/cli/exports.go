@@ -20,6 +20,7 @@ type exportsOptions struct {
 	globals *globals
 	json    bool
 	dryRun  bool
+	replace bool
 }
 
 func newExports(env Env, g *globals) *cobra.Command {
@@ -31,6 +32,7 @@ func newExports(env Env, g *globals) *cobra.Command {
 what is to be said about them:
 
   ok               it starts what it says
+  edited           you changed it, or it is a copy of another one; ocisi keeps it
   missing          the config wants it, and it is not there
   outdated         not as ocisi would write it now, or it calls a program that is gone
   stale box        its box is gone
@@ -94,8 +96,9 @@ func (x *exports) compare(stores plan.Stores) {
 	x.host, x.wanted, x.bins = s.env.launcherHost(), nil, nil
 	x.host.Boxes = boxNames(stores)
 	for _, im := range x.graph.Boxes() {
-		wanted := exportsOf(stores, im)
-		x.wanted = append(x.wanted, launcher.Known(s.owner(im), wanted, x.dirs)...)
+		made, _ := stores[im.Manager].Box(im.Box.Name)
+		wanted := exportsOf(made, im)
+		x.wanted = append(x.wanted, launcher.Known(s.owner(im, made), wanted, x.dirs)...)
 		for _, bins := range []string{x.dirs.Bins(wanted), x.dirs.Bins(*im.Box)} {
 			if !slices.Contains(x.bins, bins) {
 				x.bins = append(x.bins, bins)
@@ -107,10 +110,9 @@ func (x *exports) compare(stores plan.Stores) {
 
 // exportsOf returns a box with what it exports: as it was made, since it may have
 // been rolled back; as the config has it, while there is none.
-func exportsOf(stores plan.Stores, im hierarchy.Image) hierarchy.Box {
-	stored, _ := stores[im.Manager].Box(im.Box.Name)
-	if made, ok := box.Exports(stored); ok {
-		return made
+func exportsOf(made hierarchy.StoredBox, im hierarchy.Image) hierarchy.Box {
+	if b, ok := box.Exports(made); ok {
+		return b
 	}
 	return *im.Box
 }
@@ -126,9 +128,14 @@ func (env Env) launcherHost() launcher.Host {
 	return host
 }
 
-// owner is whose the launchers of an image's box are.
-func (s *session) owner(im hierarchy.Image) launcher.Owner {
-	return launcher.Owner{Manager: im.Manager, Box: im.Box.Name, Image: im.Ref(), Config: s.config, Root: im.Box.Root && im.Manager == hierarchy.Podman}
+// owner returns the owner of the launchers of an image's box. What the box that
+// exists was made for counts: two configs may share a box.
+func (s *session) owner(im hierarchy.Image, made hierarchy.StoredBox) launcher.Owner {
+	o := launcher.Owner{Manager: im.Manager, Box: im.Box.Name, Image: im.Ref(), Config: s.config, Root: im.Box.Root && im.Manager == hierarchy.Podman}
+	if _, ok := box.Exports(made); ok {
+		o.Image, o.Config = made.Labels[hierarchy.LabelImage], made.Labels[hierarchy.LabelConfig]
+	}
+	return o
 }
 
 // listedExport is a row of exports.
@@ -170,16 +177,23 @@ func (o *exportsOptions) show(rows []listedExport) error {
 		return err
 	}
 	cells := [][]string{{"STATE", "BOX", "MANAGER", "LAUNCHER", "WHY"}}
-	bad := 0
+	bad, edited := 0, 0
 	for _, r := range rows {
 		cells = append(cells, []string{string(r.State), r.Box, string(r.Manager), o.env.short(r.Path), r.Why})
-		if r.State != launcher.OK && r.State != launcher.Shadowed {
+		switch r.State {
+		case launcher.OK, launcher.Shadowed:
+		case launcher.Edited:
+			edited++
+		default:
 			bad++
 		}
 	}
 	err := table(o.env.Stdout, cells)
 	if bad > 0 {
 		fmt.Fprintf(o.env.Stdout, "to mend what is not ok: %s exports repair\n", o.env.self(o.env.configPath(o.globals.file)))
+	}
+	if edited > 0 {
+		fmt.Fprintf(o.env.Stdout, "to replace edited launchers: %s exports repair --overwrite-edited\n", o.env.self(o.env.configPath(o.globals.file)))
 	}
 	return err
 }
@@ -192,11 +206,15 @@ func newExportsRepair(env Env, g *globals) *cobra.Command {
 		Long: `Write the launchers that are missing or outdated again, for the boxes of the config
 as they are now, and remove those of boxes that are gone. Launchers that distrobox
 wrote are left alone, unless their box is ocisi's, or they call a distrobox that is
-no longer there and their box is: then they are written anew.`,
+no longer there and their box is: then they are written anew.
+
+Launchers that you edited are kept. --overwrite-edited replaces those that the config
+wants; copies under other names stay.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.repair(cmd) },
 	}
 	cmd.Flags().BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done, and stop")
+	cmd.Flags().BoolVar(&o.replace, "overwrite-edited", false, "replace launchers that you edited")
 	return cmd
 }
 
@@ -206,13 +224,17 @@ func (o *exportsOptions) repair(cmd *cobra.Command) error {
 		return err
 	}
 	defer end()
-	begun := func(s *session, l *loaded) { s.configure(l, false, o.dryRun) }
+	begun := func(s *session, l *loaded) {
+		s.configure(l, false, o.dryRun)
+		s.boxes.Host.Replace = o.replace
+	}
 	return env.withExports(cmd, o.globals.file, begun, func(ctx context.Context, x *exports) error {
-		done, err := x.repair(ctx, o.dryRun)
-		if len(done) > 0 {
-			err = errors.Join(table(o.env.Stdout, done), err)
+		r := x.repairs()
+		err := x.repair(ctx, r, o.dryRun)
+		if rows := slices.Concat(r.rows, r.kept); len(rows) > 0 {
+			err = errors.Join(table(o.env.Stdout, rows), err)
 		}
-		if len(done) == 0 && err == nil {
+		if len(r.rows) == 0 && err == nil {
 			if !o.dryRun {
 				log.discard()
 			}
@@ -222,14 +244,12 @@ func (o *exportsOptions) repair(cmd *cobra.Command) error {
 	})
 }
 
-// repair mends what can be mended and returns a row for each launcher that was,
-// or with dryRun would be, written or removed.
-func (x *exports) repair(ctx context.Context, dryRun bool) ([][]string, error) {
-	s := x.session
-	r := x.repairs()
+// repair does what r says, unless it is a dry run.
+func (x *exports) repair(ctx context.Context, r repairs, dryRun bool) error {
 	if dryRun {
-		return r.rows, nil
+		return nil
 	}
+	s := x.session
 	errs := []error{launcher.Remove(s.env.Disk, r.remove)}
 	if len(r.write) > 0 {
 		_, err := launcher.Switch(s.env.Disk, r.write)
@@ -240,12 +260,13 @@ func (x *exports) repair(ctx context.Context, dryRun bool) ([][]string, error) {
 			errs = append(errs, s.boxes.Export(ctx, s.engines[im.Manager], s.spec(im), nil))
 		}
 	}
-	return r.rows, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // repairs is what is to be done about launchers.
 type repairs struct {
 	rows   [][]string // what is done, for people
+	kept   [][]string // edited launchers, to which nothing is done
 	remove []string
 	write  []launcher.File
 	boxes  map[string]bool // whose launchers are written anew
@@ -257,6 +278,9 @@ func (x *exports) repairs() repairs {
 		verb := "write"
 		switch {
 		case st.State == launcher.OK || st.State == launcher.Shadowed:
+			continue
+		case st.State == launcher.Edited && !x.overwrites(st):
+			r.kept = append(r.kept, []string{"keep", x.session.env.short(st.Path), string(st.State)})
 			continue
 		case st.Kind == launcher.Leftover, st.State == launcher.Stale && st.By == launcher.Ocisi:
 			verb = "remove"
@@ -273,6 +297,14 @@ func (x *exports) repairs() repairs {
 		r.rows = append(r.rows, []string{verb, x.session.env.short(st.Path), string(st.State)})
 	}
 	return r
+}
+
+// overwrites reports whether an edited launcher is to be replaced: one that is in
+// the place of a launcher that the config wants.
+func (x *exports) overwrites(st launcher.Status) bool {
+	replace := x.session.boxes.Host.Replace && st.CopyOf == "" && x.wants(st.Owner.Box)
+	return replace && (st.Kind == launcher.App || st.Kind == launcher.Icon ||
+		slices.ContainsFunc(x.wanted, func(w launcher.File) bool { return w.Path == st.Path }))
 }
 
 // wants reports whether a box is the config's.

@@ -214,6 +214,9 @@ func conflictHint(e *launcher.ConflictError, self string) string {
 	if e.Reason == launcher.OtherBox {
 		elsewhere = "when nobody needs that box, remove it from its config, and with it: " + self + " clean; or " + elsewhere
 	}
+	if e.Reason == launcher.Copy || e.Reason == launcher.Changed {
+		return "keep it under another name, or remove it: rm " + e.File.Path + leave
+	}
 	if e.Reason == launcher.NotOurs || e.Reason == launcher.OtherBox {
 		return elsewhere + ", or remove what is there: rm " + e.File.Path + leave
 	}
