@@ -169,11 +169,11 @@ func (c *injector) reach(op, when string) mishap {
 		c.die()
 		return refused
 	}
-	switch c.Mishap {
-	case command:
+	if c.Mishap == command {
 		c.command()
 		return nothing
-	case unread:
+	}
+	if c.Mishap == unread {
 		_ = syscall.Close(readerFD)
 		return nothing
 	}

@@ -29,8 +29,8 @@ func (w *world) plain(args ...string) *exec.Cmd {
 	return w.command(fate{Patience: longPatience}, args...)
 }
 
-// A command whose output nobody reads does all its work, and ends as it would
-// otherwise.
+// A command does all its work and has the same exit status when the reader of its
+// output has ended.
 func TestClosedPipe(t *testing.T) {
 	t.Parallel()
 	w := editedWorld(t)
@@ -50,8 +50,8 @@ func TestClosedPipe(t *testing.T) {
 	w.must(t, "plan", "--detailed-exitcode")
 }
 
-// Ctrl-C ends "ocisi process | tee" as well: ocisi cleans up although nobody
-// reads what it prints.
+// Ctrl-C ends "ocisi process | tee" as well: ocisi cleans up although its
+// output has no reader.
 func TestInterruptedPipe(t *testing.T) {
 	t.Parallel()
 	w := editedWorld(t)

@@ -137,12 +137,12 @@ type lines struct {
 	all process.Tail
 }
 
-func newLines(tell func(line string)) *lines {
+func newLines(emit func(line string)) *lines {
 	l := &lines{all: process.Tail{Max: logMax}}
 	l.cut = process.NewLines(func(line string) {
 		if line = cleanLine(line); line != "" {
 			_, _ = l.all.Write([]byte(line + "\n"))
-			tell(line)
+			emit(line)
 		}
 	})
 	return l

@@ -105,9 +105,8 @@ func stringEnd(text []byte, i int) int {
 
 // commentEnd returns the index behind the comment at i, or i when there is none.
 func commentEnd(text []byte, i int) int {
-	rest := string(text[i:min(i+2, len(text))])
-	end := -1
-	switch rest {
+	var end int
+	switch string(text[i:min(i+2, len(text))]) {
 	case "//":
 		end = bytes.IndexByte(text[i:], '\n')
 	case "/*":

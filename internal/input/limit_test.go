@@ -51,11 +51,11 @@ func TestUnmarshal(t *testing.T) {
 	if err := input.Unmarshal([]byte(`{"a": "["}`), &got); err != nil || got["a"] != "[" {
 		t.Errorf("%v, %v", got, err)
 	}
-	var any any
-	if err := input.Unmarshal([]byte(strings.Repeat("[", 200)+strings.Repeat("]", 200)), &any); err == nil {
+	var value any
+	if err := input.Unmarshal([]byte(strings.Repeat("[", 200)+strings.Repeat("]", 200)), &value); err == nil {
 		t.Error("200 levels: no error")
 	}
-	if err := input.Unmarshal([]byte(`"`+strings.Repeat("x", input.MaxSize)+`"`), &any); err == nil {
+	if err := input.Unmarshal([]byte(`"`+strings.Repeat("x", input.MaxSize)+`"`), &value); err == nil {
 		t.Error("more than a MiB: no error")
 	}
 }

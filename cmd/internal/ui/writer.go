@@ -2,9 +2,11 @@
 package ui
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 	"unicode"
@@ -22,7 +24,7 @@ const maxSequence = 64
 // \xff. Colors (SGR sequences) are removed, except for ocisi's own; so is the
 // carriage return of a CRLF.
 //
-// When nobody reads the output any more (EPIPE, or EIO of a terminal that was
+// When the reader of the output has ended (EPIPE, or EIO of a terminal that was
 // closed), the rest is discarded without an error.
 //
 // A Writer may be used by several goroutines.
@@ -59,7 +61,7 @@ func (w *Writer) Flush() error {
 }
 
 // Raw returns a writer that passes on all bytes as they are, for files that go
-// into a pipe. Like w, it discards what nobody reads.
+// into a pipe. Like w, it discards all bytes after the reader has ended.
 func (w *Writer) Raw() io.Writer { return raw{w} }
 
 type raw struct{ w *Writer }
@@ -92,7 +94,7 @@ func (w *Writer) pass(p []byte) error {
 func (w *Writer) filter(text []byte, last bool) error {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
-		n := 0
+		var n int
 		if out, n = w.next(out, text, last); n == 0 {
 			break
 		}
@@ -108,10 +110,8 @@ func (w *Writer) next(out, text []byte, last bool) ([]byte, int) {
 	switch c := text[0]; {
 	case c == '\n', c == '\t', ' ' <= c && c < 0x7f:
 		return append(out, c), 1
-	case c == '\r' && len(text) == 1 && !last:
-		return out, 0
-	case c == '\r' && len(text) > 1 && text[1] == '\n':
-		return append(out, '\n'), 2
+	case c == '\r':
+		return carriageReturn(out, text, last)
 	case c == '\x1b':
 		return w.sequence(out, text, last)
 	case !utf8.FullRune(text) && !last:
@@ -127,23 +127,24 @@ func (w *Writer) next(out, text []byte, last bool) ([]byte, int) {
 	return escaped(out, r), n
 }
 
+// carriageReturn handles one, which is removed only in front of a newline.
+func carriageReturn(out, text []byte, last bool) ([]byte, int) {
+	switch {
+	case len(text) > 1 && text[1] == '\n':
+		return append(out, '\n'), 2
+	case len(text) == 1 && !last:
+		return out, 0
+	}
+	return escaped(out, '\r'), 1
+}
+
 // sequence handles an escape sequence.
 func (w *Writer) sequence(out, text []byte, last bool) ([]byte, int) {
-	own, rest := false, text[1:]
-	if w.mark != "" {
-		have := min(len(rest), len(w.mark))
-		switch own = string(rest[:have]) == w.mark[:have]; {
-		case own && have < len(w.mark) && have == len(rest) && !last:
-			return out, 0
-		case own && have == len(w.mark):
-			rest = rest[have:]
-		default:
-			own = false
-		}
-	}
+	rest, own := bytes.CutPrefix(text[1:], []byte(w.mark))
+	own = own && w.mark != ""
 	n := sgr(rest)
 	switch {
-	case n < 0 && !last && len(rest) < maxSequence:
+	case !last && (!own && len(rest) < len(w.mark) && strings.HasPrefix(w.mark, string(rest)) || n < 0 && len(rest) < maxSequence):
 		return out, 0
 	case n <= 0:
 		return escaped(out, '\x1b'), 1
@@ -158,18 +159,22 @@ func (w *Writer) sequence(out, text []byte, last bool) ([]byte, int) {
 // erasure of the rest of the line counts, because compilers print one with each
 // color.
 func sgr(text []byte) int {
-	for i, c := range text {
-		switch {
-		case i >= maxSequence:
-			return 0
-		case i == 0 && c == '[', i > 0 && ('0' <= c && c <= '9' || c == ';' || c == ':'):
-		case i > 0 && (c == 'm' || c == 'K'):
-			return i + 1
-		default:
-			return 0
-		}
+	if len(text) == 0 {
+		return -1
 	}
-	return -1
+	if text[0] != '[' {
+		return 0
+	}
+	parameters := len(text) - 1 - len(bytes.TrimLeft(text[1:], "0123456789;:"))
+	switch end := 1 + parameters; {
+	case end > maxSequence:
+		return 0
+	case end == len(text):
+		return -1
+	case text[end] == 'm' || text[end] == 'K':
+		return end + 1
+	}
+	return 0
 }
 
 // escaped appends a character as JSON writes it in ASCII.

@@ -65,7 +65,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// broken is a writer whose reader has gone.
+// broken is a writer that fails, as one without a reader does.
 type broken struct {
 	err   error
 	calls int
@@ -73,7 +73,7 @@ type broken struct {
 
 func (b *broken) Write([]byte) (int, error) { b.calls++; return 0, b.err }
 
-func TestNobodyReads(t *testing.T) {
+func TestClosedReader(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{syscall.EPIPE, syscall.EIO} {
 		b := &broken{err: err}
