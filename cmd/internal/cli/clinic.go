@@ -140,11 +140,13 @@ func (c *clinic) diagnose(ctx context.Context, m hierarchy.Manager) doctor.Engin
 // checks are all there are, area by area.
 func (c *clinic) checks() []doctor.Check {
 	checks := append(doctor.Checks(),
+		doctor.Check{ID: "docker.store", Area: doctor.Docker, What: "docker's image store", Run: c.imageStore},
 		doctor.Check{ID: "config", Area: doctor.Ocisi, What: "the config is right", Run: c.configRight},
 		doctor.Check{ID: "xdg.setup", Area: doctor.Ocisi, What: "files of ocisi setup", Run: c.setupFiles},
 		doctor.Check{ID: "image.base", Area: doctor.Ocisi, What: "images are there", Run: c.imagesThere},
 		doctor.Check{ID: "image.entrypoint", Area: doctor.Ocisi, What: "images of boxes start nothing", Run: c.entrypoints},
 		doctor.Check{ID: "boxes.waiting", Area: doctor.Ocisi, What: "no box is half replaced", Run: c.waitingBoxes},
+		doctor.Check{ID: "boxes.migrated", Area: doctor.Ocisi, What: "boxes of distrobox migrate", Run: c.migratedBoxes},
 		doctor.Check{ID: "boxes.helpers", Area: doctor.Ocisi, What: "boxes find distrobox", Run: c.helpers},
 		doctor.Check{ID: "launchers", Area: doctor.Home, What: "launchers of boxes", Run: c.launchers},
 		doctor.Check{ID: "launchers.shadow", Area: doctor.Home, What: "launchers in the way of the shell", Run: c.shadows},

@@ -72,6 +72,7 @@ func (o *planOptions) plan(ctx context.Context, s *session, l *loaded, g *hierar
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
+	s.warnHidden(ctx, stores)
 	options := s.options()
 	if o.checkBases {
 		options.Remote = s.remote(ctx, g, stores, true)

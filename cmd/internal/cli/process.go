@@ -213,6 +213,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	if err != nil {
 		return plan.Plan{}, 0, err
 	}
+	s.warnHidden(ctx, stores)
 	o := s.options()
 	o.Refresh, o.Force = r.refresh, r.refresh && r.force
 	if r.refresh {
@@ -250,6 +251,7 @@ func (r *processRun) cleaned() []hierarchy.Manager {
 
 func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
 	start := r.env.Now()
+	s.logStore(ctx, log)
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
 	if r.brief != nil {
 		fmt.Fprintln(r.brief, summary(results, r.env.Now().Sub(start)))
