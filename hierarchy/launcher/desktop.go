@@ -19,14 +19,20 @@ const (
 // desktopLine is a line of a desktop file, which keeps everything that it does
 // not understand.
 type desktopLine struct {
-	text  string // without its end
-	end   string // "\n", "\r\n", or "" in the last one
-	group string // the header of the group that it is in
-	key   string // "" in headers, comments and blank lines
-	value string // as in the file
+	text   string // without its end
+	end    string // "\n", "\r\n", or "" in the last one
+	header bool   // begins a group
+	group  string // the header of the group that it is in, without blanks around it
+	key    string // "" in headers, comments and blank lines
+	value  string // as in the file
 }
 
-// parseDesktop cuts a desktop file into lines. Joined, they are the file.
+// blanks may be before everything in a line of a desktop file, as in GLib.
+const blanks = " \t\f\r"
+
+// parseDesktop cuts a desktop file into lines. Joined, they are the file. As in
+// GLib, a header ends with the first ], and blanks around a header or a key do not
+// count.
 func parseDesktop(data []byte) []desktopLine {
 	var lines []desktopLine
 	group := ""
@@ -34,13 +40,15 @@ func parseDesktop(data []byte) []desktopLine {
 		l := desktopLine{text: strings.TrimSuffix(text, "\n")}
 		l.text = strings.TrimSuffix(l.text, "\r")
 		l.end = text[len(l.text):]
-		switch trimmed := strings.TrimRight(l.text, " \t"); {
-		case strings.HasPrefix(trimmed, "[") && strings.HasSuffix(trimmed, "]"):
+		trimmed := strings.Trim(l.text, blanks)
+		l.header = strings.HasPrefix(trimmed, "[") && strings.IndexByte(trimmed, ']') == len(trimmed)-1
+		switch {
+		case l.header:
 			group = trimmed
 		case !strings.HasPrefix(trimmed, "#"):
 			if key, value, ok := strings.Cut(l.text, "="); ok {
 				l.key = strings.TrimSpace(key)
-				l.value = strings.TrimLeft(value, " \t")
+				l.value = strings.TrimLeft(value, blanks)
 			}
 		}
 		l.group = group
@@ -112,7 +120,7 @@ func NewApp(o Owner, d Dirs, what, fileName string, desktop []byte, has func(ico
 		if text, keep := r.line(l); keep {
 			out.WriteString(text + l.end)
 		}
-		if l.group == desktopGroup && l.key == "" && strings.HasPrefix(l.text, "[") && headed == 0 {
+		if l.group == desktopGroup && l.header && headed == 0 {
 			headed, end = out.Len(), l.end
 			for _, added := range r.added(d, what, fileName, at) {
 				out.WriteString(added + l.end)

@@ -87,6 +87,29 @@ TryExec=not ours`
 	}
 }
 
+// GLib allows blanks before and after everything in a line, and a header ends with
+// its first bracket.
+func TestBlanksInDesktopFiles(t *testing.T) {
+	t.Parallel()
+	in := " \t# a comment\n \t[Desktop Entry] \t\n  Type = Application\n\tName=A\n Exec=a\n TryExec=a\n[Desktop Entry]x]\nPath=/gone\n\f[X-Other]\nName=B\n"
+	got, err := NewApp(owner(), Dirs{Home: "/h"}, "a", "a.desktop", []byte(in), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(got.Data), " \t# a comment\n \t[Desktop Entry] \t\nX-Ocisi-Checksum=") {
+		t.Errorf("the keys are in the wrong place: %s", got.Data)
+	}
+	if want := "\nName=A (on box-1)\nExec=/h/.local/share/ocisi/enter/box-1 env --chdir=/gone a\n[Desktop Entry]x]\n\f[X-Other]\nName=B\n"; !strings.HasSuffix(string(got.Data), want) {
+		t.Errorf("got %s\nwant %s", got.Data, want)
+	}
+	if f, ok := Read(got.Path, got.Data, nil); !ok || !f.Ours() {
+		t.Errorf("read %+v, %v", f, ok)
+	}
+	if paths := Apps("A", map[string][]byte{"/usr/share/applications/x.desktop": []byte(in)}); len(paths) != 1 {
+		t.Errorf("found %q", paths)
+	}
+}
+
 // An icon that the box has no file of keeps its name: the host may have one.
 func TestIconsOfTheHost(t *testing.T) {
 	t.Parallel()
@@ -216,7 +239,7 @@ func FuzzNewApp(f *testing.F) {
 			return lines
 		}
 		if before, after := kept(in), kept(got.Data); !slices.Equal(before, after) {
-			t.Fatalf("%q\nbecame %q", before, after)
+			t.Fatalf("%+v\nbecame %+v", before, after)
 		}
 		before, after := commands(in), commands(got.Data)
 		if len(before) != len(after) {
