@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
@@ -157,12 +156,17 @@ func (e *Engine) cache(ctx context.Context) (int64, error) {
 	if !e.differs.buildKit {
 		return 0, nil
 	}
-	du, err := e.api.DiskUsage(ctx, types.DiskUsageOptions{Types: []types.DiskUsageObject{types.BuildCacheObject}})
+	// BuildKit is asked itself: docker's answer has other fields from API 1.53 on.
+	kit, err := e.buildKit(ctx)
+	if err != nil {
+		return 0, err
+	}
+	records, err := kit.DiskUsage(e.quiet(ctx))
 	if err != nil {
 		return 0, inWords(ctx, err)
 	}
 	var n int64
-	for _, c := range du.BuildCache {
+	for _, c := range records {
 		if !c.InUse && !c.Shared {
 			n += c.Size
 		}

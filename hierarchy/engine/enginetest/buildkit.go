@@ -263,6 +263,22 @@ func (k *buildKit) ListWorkers(context.Context, *control.ListWorkersRequest) (*c
 	return &control.ListWorkersResponse{}, nil
 }
 
+// DiskUsage implements control.ControlServer.
+func (k *buildKit) DiskUsage(context.Context, *control.DiskUsageRequest) (*control.DiskUsageResponse, error) {
+	k.store.mu.Lock()
+	defer k.store.mu.Unlock()
+	out := &control.DiskUsageResponse{}
+	if k.store.state.Cache > 0 {
+		out.Record = []*control.UsageRecord{
+			{ID: "cache", Size: k.store.state.Cache},
+			// Neither is freed by a prune.
+			{ID: "in use", Size: 1 << 20, InUse: true},
+			{ID: "shared", Size: 1 << 30, Shared: true},
+		}
+	}
+	return out, nil
+}
+
 func solveRecipe(r *control.SolveRequest) recipe {
 	rec := recipe{Ref: r.Exporters[0].Attrs["name"], Args: make(map[string]string), Labels: make(map[string]string)}
 	rec.Image = rec.Ref

@@ -169,20 +169,6 @@ func (a *api) addContainer(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, map[string]string{"Id": c.ID})
 }
 
-func (a *api) diskUsage(w http.ResponseWriter, _ *http.Request) {
-	a.store.mu.Lock()
-	defer a.store.mu.Unlock()
-	var cache []map[string]any
-	if a.store.state.Cache > 0 {
-		cache = append(cache,
-			map[string]any{"ID": "cache", "Size": a.store.state.Cache},
-			// Neither is freed by a prune.
-			map[string]any{"ID": "in use", "Size": 1 << 20, "InUse": true},
-			map[string]any{"ID": "shared", "Size": 1 << 30, "Shared": true})
-	}
-	answer(w, http.StatusOK, map[string]any{"BuildCache": cache})
-}
-
 func (a *api) pruneCache(w http.ResponseWriter, _ *http.Request) {
 	a.store.mu.Lock()
 	defer a.store.mu.Unlock()

@@ -45,7 +45,6 @@ func (a *api) routes() http.Handler {
 	mux.HandleFunc("POST /exec/{id}/start", a.startExec)
 	mux.HandleFunc("GET /exec/{id}/json", a.inspectExec)
 	mux.HandleFunc("DELETE /containers/{name}", a.removeContainer)
-	mux.HandleFunc("GET /system/df", a.diskUsage)
 	mux.HandleFunc("POST /build/prune", a.pruneCache)
 	mux.HandleFunc("POST /enginetest/build", a.buildForProgram)
 	mux.HandleFunc("POST /enginetest/pull", a.pullForProgram)
