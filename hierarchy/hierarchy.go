@@ -228,6 +228,7 @@ type StoredBox struct {
 	ID      string
 	Name    string
 	ImageID string // sha256:…
+	Image   string // the reference that it was created from; the ID where docker has the name no more
 	Labels  map[string]string
 	Running bool
 	Created int64    // Unix seconds

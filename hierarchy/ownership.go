@@ -1,6 +1,12 @@
 package hierarchy
 
-import "strconv"
+import (
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/distribution/reference"
+)
 
 // Ownership decides which objects of an engine's store a run may change or
 // remove. docs/decisions/0030-ownership.md gives the reasons.
@@ -24,10 +30,29 @@ const (
 
 // Box returns the claim on a container. A container is a box of ocisi only under
 // a name of its role, and only if it runs the image that it was created from:
-// labels are inherited by docker commit, and stay when a user renames it.
+// labels are inherited by docker commit, and stay when a user renames it. One that
+// distrobox migrate has recreated is ocisi's once TakeBack has renamed it.
 func (o Ownership) Box(b StoredBox) Claim {
 	_, role, _ := b.Role()
-	return o.claim(b.Labels, role != NoRole && b.ImageID != "" && b.Labels[LabelImageID] == b.ImageID)
+	made := b.ImageID != "" && b.Labels[LabelImageID] == b.ImageID
+	return o.claim(b.Labels, role != NoRole && made || role != Current && b.Migrated())
+}
+
+// TakeBack returns the claim on a box that distrobox migrate has recreated, which a
+// run replaces only if its user asks for it. Any other container is Unowned.
+func (o Ownership) TakeBack(b StoredBox) Claim { return o.claim(b.Labels, b.Migrated()) }
+
+// Migrated reports whether distrobox migrate has recreated a box of ocisi: from the
+// image NAME:migrate-…, which it committed from the box, with its labels. Such a box
+// shares no layers with other images.
+func (b StoredBox) Migrated() bool {
+	box, role, _ := b.Role()
+	named, err := reference.ParseNormalizedNamed(b.Image)
+	if err != nil || role == NoRole || b.Labels[LabelImageID] == "" || b.Labels[LabelImageID] == b.ImageID {
+		return false
+	}
+	tagged, ok := named.(reference.Tagged)
+	return ok && strings.HasPrefix(tagged.Tag(), "migrate-") && path.Base(reference.Path(named)) == strings.ToLower(box)
 }
 
 // Refusal returns why a run must not change a container, as people read it, or ""
@@ -44,14 +69,20 @@ func (o Ownership) Refusal(b StoredBox) string {
 	switch _, role, _ := b.Role(); {
 	case role == NoRole:
 		return "a box of this name was not made by ocisi"
+	case b.Migrated():
+		return ByMigrate + " from " + FamiliarRef(b.Image) + ", so it shares no layers"
 	case b.Labels[LabelImageID] == "":
 		return "a box of this name was made by an old version of ocisi or by another program"
 	}
 	return "not made by ocisi: image and label ocisi.image-id differ"
 }
 
-// OfOtherUser begins the refusal of another user's box.
-const OfOtherUser = "box belongs to UID "
+// What refusals begin with: that of another user's box, and that of one that
+// distrobox migrate has recreated.
+const (
+	OfOtherUser = "box belongs to UID "
+	ByMigrate   = "recreated by distrobox migrate"
+)
 
 // Image returns the claim on an image. Labels are inherited by FROM and docker
 // commit, so they count only for an image that is sealed.

@@ -65,3 +65,31 @@ func TestOwnershipOfImages(t *testing.T) {
 		}
 	}
 }
+
+// A box that distrobox migrate has recreated is replaced only on request, and is
+// ocisi's as a generation.
+func TestOwnershipAfterMigrate(t *testing.T) {
+	t.Parallel()
+	o := hierarchy.Ownership{UID: 1000, Config: "/a.yaml"}
+	for _, c := range []struct {
+		name, image, uid string
+		takeBack, claim  hierarchy.Claim
+	}{
+		{"go-dx", "localhost/go-dx:migrate-20261201", "1000", hierarchy.Owned, hierarchy.Unowned},
+		{"go-dx", "go-dx:migrate-1", "1000", hierarchy.Owned, hierarchy.Unowned},
+		{"go-dx.ocisi-old", "go-dx:migrate-1", "1000", hierarchy.Owned, hierarchy.Owned},
+		{"go-dx.ocisi-2", "go-dx:migrate-1", "1000", hierarchy.Owned, hierarchy.Owned},
+		{"go-dx", "go-dx:migrate-1", "1001", hierarchy.OtherUser, hierarchy.Unowned},
+		{"go-dx", "backup:latest", "1000", hierarchy.Unowned, hierarchy.Unowned},
+		{"go-dx", "other:migrate-1", "1000", hierarchy.Unowned, hierarchy.Unowned},
+		{"mine", "mine:migrate-1", "1000", hierarchy.Unowned, hierarchy.Unowned},
+		{"go-dx", "sha256:0123", "1000", hierarchy.Unowned, hierarchy.Unowned},
+	} {
+		b := hierarchy.StoredBox{Name: c.name, Image: c.image, ImageID: "sha256:2", Labels: map[string]string{
+			hierarchy.LabelBox: "go-dx", hierarchy.LabelImageID: "sha256:1", hierarchy.LabelUID: c.uid,
+		}}
+		if takeBack, claim := o.TakeBack(b), o.Box(b); takeBack != c.takeBack || claim != c.claim {
+			t.Errorf("%s of %s: %q and %q, want %q and %q", c.name, c.image, takeBack, claim, c.takeBack, c.claim)
+		}
+	}
+}

@@ -105,6 +105,10 @@ type Spec struct {
 	// one that has the name now is a *ChangedError. "" accepts any.
 	ID string
 
+	// TakeBack also replaces a box that distrobox migrate has recreated
+	// (hierarchy.Ownership.TakeBack); it becomes a generation as any other.
+	TakeBack bool
+
 	// Drifted reports whether a generation holds what its image does not, so that it
 	// is not removed without a question. Nil: none does.
 	Drifted func(ctx context.Context, b hierarchy.StoredBox) bool
@@ -163,6 +167,9 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 	}
 	upToDate, err := j.upToDate(ctx, old)
 	claim := d.Owner.Box(old)
+	if s.TakeBack && d.Owner.TakeBack(old) == hierarchy.Owned {
+		claim, upToDate = hierarchy.Owned, false
+	}
 	switch {
 	case err != nil:
 		err = fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)

@@ -17,6 +17,7 @@ import (
 // rootBox is what podman says about a container when it is asked for one.
 type rootBox struct {
 	ID, Name, Image string
+	ImageName       string
 	Created         time.Time
 	ExecIDs         []string
 	State           struct {
@@ -33,7 +34,7 @@ func (r rootStore) Container(ctx context.Context, name string) (hierarchy.Stored
 		return hierarchy.StoredBox{}, false, err
 	}
 	return hierarchy.StoredBox{
-		ID: c.ID, Name: c.Name, ImageID: digest(c.Image), Created: c.Created.Unix(),
+		ID: c.ID, Name: c.Name, ImageID: digest(c.Image), Image: c.ImageName, Created: c.Created.Unix(),
 		Labels: hierarchy.PlainLabels(c.Config.Labels), Running: c.State.Running, Started: c.State.StartedAt,
 	}, true, nil
 }
@@ -56,6 +57,7 @@ func (r rootStore) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 	}
 	var found []struct {
 		ID, ImageID, State string
+		Image              string
 		Names              []string
 		Created            int64
 		Labels             map[string]string
@@ -69,7 +71,7 @@ func (r rootStore) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 			continue
 		}
 		boxes = append(boxes, hierarchy.StoredBox{
-			ID: c.ID, Name: c.Names[0], ImageID: digest(c.ImageID), Created: c.Created,
+			ID: c.ID, Name: c.Names[0], ImageID: digest(c.ImageID), Image: c.Image, Created: c.Created,
 			Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running",
 		})
 	}

@@ -38,7 +38,7 @@ func (e *Engine) Container(ctx context.Context, name string) (hierarchy.StoredBo
 		b.Created = t.Unix()
 	}
 	if in.Config != nil {
-		b.Labels = hierarchy.PlainLabels(in.Config.Labels)
+		b.Labels, b.Image = hierarchy.PlainLabels(in.Config.Labels), in.Config.Image
 	}
 	return b, true, nil
 }

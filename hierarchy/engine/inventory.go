@@ -225,7 +225,7 @@ func (e *Engine) containers(ctx context.Context) (boxes []hierarchy.StoredBox, o
 	for _, c := range list {
 		if c.Labels[boxLabel] == "distrobox" || isOwn(c.Labels) {
 			boxes = append(boxes, hierarchy.StoredBox{
-				ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running", Created: c.Created,
+				ID: c.ID, Name: containerName(c), ImageID: fullID(c.ImageID), Image: c.Image, Labels: hierarchy.PlainLabels(c.Labels), Running: c.State == "running", Created: c.Created,
 			})
 		} else {
 			others = append(others, containerName(c))

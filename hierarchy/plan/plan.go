@@ -112,6 +112,8 @@ type Options struct {
 	Same   func(a, b string) bool
 	UID    int // of the user; boxes of another one are refused
 
+	TakeBack bool // replace boxes that distrobox migrate has recreated
+
 	// Foreign holds the IDs of images that bear ocisi's labels and that ocisi did not
 	// build: what an image is built FROM, or committed from, passes its labels on.
 	Foreign map[string]bool

@@ -177,7 +177,7 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 	name := want.Name
 	old, found := boxes.named[name]
 	if found {
-		action, reason = compareBox(im, want, old, d.options.ownership())
+		action, reason = compareBox(im, want, old, d.options)
 	} else {
 		action, reason = Create, "box does not exist"
 	}
@@ -193,12 +193,22 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 	case stopped && (action == Keep || action == Create):
 		// The next run puts right what one leaves that was killed.
 		return Recreate, "an earlier run was stopped: " + left.Name + " is left of it", ""
-	case action == Recreate && !im.build:
+	case d.mayBeRolledBack(action, old) && !im.build:
 		if later, ok := rolledBack(im, want, old, hierarchy.Generations(boxes.kept[name], name)); ok {
 			return Keep, "rolled back from " + later + ", until its image or its spec changes", ""
 		}
 	}
 	return action, reason, ""
+}
+
+// mayBeRolledBack reports whether a box that differs from the config may do so since
+// it was rolled back: also one that distrobox migrate has recreated, unless that one is
+// to be taken back.
+func (d *decider) mayBeRolledBack(action Action, old hierarchy.StoredBox) bool {
+	if d.options.ownership().TakeBack(old) == hierarchy.Owned {
+		return !d.options.TakeBack
+	}
+	return action == Recreate
 }
 
 // rolledBack returns the generation that a box was rolled back from, when that
@@ -220,9 +230,12 @@ func (im *decision) sameContent(b hierarchy.StoredBox) bool {
 
 // compareBox compares a box with what the config says. One that ocisi did not make
 // for this user is refused.
-func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, owner hierarchy.Ownership) (Action, string) {
-	switch owner.Box(old) {
-	case hierarchy.Unowned, hierarchy.OtherUser:
+func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, o Options) (Action, string) {
+	owner := o.ownership()
+	switch claim := owner.Box(old); {
+	case o.TakeBack && owner.TakeBack(old) == hierarchy.Owned:
+		return Recreate, hierarchy.ByMigrate + "; it stays as a generation"
+	case claim == hierarchy.Unowned, claim == hierarchy.OtherUser:
 		return Refuse, owner.Refusal(old)
 	}
 	var reasons []string

@@ -91,7 +91,7 @@ func (s *session) lacking(im hierarchy.Image, made hierarchy.StoredBox) []string
 // spec is what an image's box is made by.
 func (s *session) spec(im hierarchy.Image) box.Spec {
 	return box.Spec{
-		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force, Drifted: s.drifted(im),
+		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force, TakeBack: s.takeBack, Drifted: s.drifted(im),
 		Image:  im.Manager.StoreRef(im.Ref()),
 		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version, hierarchy.LabelImage: im.Ref()},
 	}

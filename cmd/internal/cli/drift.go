@@ -99,6 +99,9 @@ func (s *session) drifted(im hierarchy.Image) func(context.Context, hierarchy.St
 		return nil
 	}
 	return func(ctx context.Context, b hierarchy.StoredBox) bool {
+		if b.Migrated() { // its image holds what was installed in the box
+			return true
+		}
 		d, err := box.Drift(ctx, s.engines[im.Manager], b, im.Box.AdditionalPackages)
 		return err != nil && d.Bytes == 0 || d.Bytes > layers.MuchWritten || len(d.Packages) > 0
 	}

@@ -98,7 +98,7 @@ func hint(err error, self string) string {
 
 func hintForStep(err error, self string) string {
 	if e, ok := errors.AsType[*apply.RefusedError](err); ok {
-		return refusedHint(e)
+		return refusedHint(e, self)
 	}
 	if e, ok := errors.AsType[*unknownBaseError](err); ok {
 		return "known bases: " + strings.Join(e.known, ", ")
@@ -245,10 +245,12 @@ func takenHint(e *box.TakenError) string {
 	return fmt.Sprintf("to restore the previous box: %s rename %s %[2]s-2 && %[1]s rename %[3]s %[2]s", engine, e.Name, e.Old)
 }
 
-func refusedHint(e *apply.RefusedError) string {
+func refusedHint(e *apply.RefusedError, self string) string {
 	switch {
 	case strings.HasPrefix(e.Reason, hierarchy.OfOtherUser):
 		return "give your box another name in the config (distrobox: NAME); names of boxes are shared by all users of " + string(e.Target.Manager)
+	case strings.HasPrefix(e.Reason, hierarchy.ByMigrate):
+		return "to share layers again: " + self + " process --take-back " + e.Target.Name + "; what it is now stays as a generation"
 	case e.Owner != "":
 		return "give it another name in one of the two files, or delete " + e.Owner + " when nobody uses it any more"
 	case e.Target.Kind == plan.Image:

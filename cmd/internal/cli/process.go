@@ -28,6 +28,7 @@ type processOptions struct {
 	refresh    bool
 	force      bool
 	drifted    bool
+	takeBack   bool
 	yes        bool
 	dryRun     bool
 	brief      io.Writer // takes one line when all went well; nil: nobody does
@@ -51,6 +52,7 @@ new image has been built and the new box entered; its home is never touched.`,
 	f.BoolVarP(&o.prune, "prune", "p", false, "first remove what nobody uses: stopped containers, images and build cache, also those that ocisi did not make; asks before it does")
 	f.BoolVar(&o.force, "force", false, "replace boxes that somebody is in, too: asks, since that ends what runs in there; with --refresh, also build all images anew, whatever their age")
 	f.BoolVar(&o.refresh, "refresh", false, "also look for newer bases, and build anew what is older than its max_age, as 'ocisi recreate' does")
+	f.BoolVar(&o.takeBack, "take-back", false, "also replace the boxes NAME… that 'distrobox migrate' has recreated, so that they share layers again; what they were stays as a generation")
 	o.addFlags(cmd)
 	return cmd
 }
@@ -78,6 +80,9 @@ func addJobs(cmd *cobra.Command) {
 }
 
 func (o *processOptions) run(cmd *cobra.Command, names []string) error {
+	if o.takeBack && len(names) == 0 {
+		return &usageError{cmd: cmd, err: errors.New("--take-back needs the names of boxes")}
+	}
 	l, all, err := o.env.hierarchy(o.globals.file, cmd.Flags())
 	if err != nil {
 		return err
@@ -95,7 +100,7 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 	r := &processRun{
 		verb: cmd.Name(), env: o.env, loaded: l, declared: all, all: all, wanted: wanted, keepPodman: o.keepPodman, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
-		orphans: o.orphans, refresh: o.refresh, force: o.force, drifted: o.drifted, brief: o.brief,
+		orphans: o.orphans, refresh: o.refresh, force: o.force, drifted: o.drifted, takeBack: o.takeBack, brief: o.brief,
 	}
 	return r.run(cmd.Context())
 }
@@ -131,6 +136,7 @@ type processRun struct {
 	refresh    bool
 	force      bool
 	drifted    bool
+	takeBack   bool
 	yes        bool
 	brief      io.Writer
 }
@@ -161,7 +167,7 @@ func (r *processRun) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	s.configure(r.loaded, r.force, r.dryRun)
-	s.replaceDrifted = r.drifted
+	s.replaceDrifted, s.takeBack = r.drifted, r.takeBack
 	return r.work(ctx, s, log)
 }
 

@@ -27,6 +27,7 @@ type session struct {
 	force   bool   // boxes that somebody is in are replaced, too
 	// boxes that hold what their images do not are replaced, too
 	replaceDrifted bool
+	takeBack       bool // boxes that distrobox migrate has recreated are replaced
 	locked         bool // this run holds the lock
 	dry            bool // this run changes nothing
 
@@ -176,7 +177,7 @@ func namesOf(g *hierarchy.Graph, m hierarchy.Manager) []string {
 
 // options are what every plan of the session is made by.
 func (s *session) options() plan.Options {
-	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile, UID: s.env.UID}
+	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile, UID: s.env.UID, TakeBack: s.takeBack}
 }
 
 // ours reports whether labels name the session's config.
