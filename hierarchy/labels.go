@@ -47,3 +47,21 @@ func PlainLabels(stored map[string]string) map[string]string {
 
 // IsOwnLabel reports whether the meaning of a label is ocisi's.
 func IsOwnLabel(key string) bool { return strings.HasPrefix(key, "ocisi.") }
+
+// labelCreated and labelBuilder are set by build tools: the time of a build, as the
+// OCI image specification names it (annotations.md), and the version of buildah.
+const (
+	labelCreated = "org.opencontainers.image.created"
+	labelBuilder = "io.buildah.version"
+)
+
+// IsOriginLabel reports whether a label of an image tells where the image comes from,
+// or what to do with it elsewhere, and not what is in it. A box is not replaced
+// because of such a label.
+func IsOriginLabel(key string) bool {
+	switch key {
+	case LabelBaseName, LabelBaseDigest, LabelDevContainer, labelCreated, labelBuilder:
+		return true
+	}
+	return IsOwnLabel(key)
+}

@@ -40,19 +40,14 @@ func (r rootStore) Content(ctx context.Context, id string) (string, error) {
 	}
 	im := found[0]
 	if labels, ok := im.Config["Labels"].(map[string]any); ok {
-		maps.DeleteFunc(labels, func(key string, _ any) bool { return own(key) })
+		maps.DeleteFunc(labels, func(key string, _ any) bool { return hierarchy.IsOriginLabel(key) })
 	}
+	delete(im.Config, "OnBuild") // is for builds
 	text, err := json.Marshal(im)
 	if err != nil {
 		return "", fmt.Errorf("comparing image %s of root's podman: %w", id, err)
 	}
 	return string(text), nil
-}
-
-// own reports whether a label tells how ocisi built an image, not what is in
-// it.
-func own(label string) bool {
-	return strings.HasPrefix(label, "ocisi.") || label == hierarchy.LabelBaseName || label == hierarchy.LabelBaseDigest
 }
 
 // may makes sure that root can be asked without a password.

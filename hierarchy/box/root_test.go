@@ -84,6 +84,12 @@ func TestRootContent(t *testing.T) {
 	}{
 		{`"1"`, `"2"`, true},
 		{"ocisi.inputs", hierarchy.LabelBaseDigest, true},
+		// As the user's store compares them (hierarchy.IsOriginLabel), so that a box is
+		// not replaced because podman or the settings of dev containers changed.
+		{"ocisi.inputs", hierarchy.LabelDevContainer, true},
+		{"ocisi.inputs", "io.buildah.version", true},
+		{"ocisi.inputs", "org.opencontainers.image.created", true},
+		{`"User"`, `"OnBuild": ["RUN x"], "User"`, true},
 		{`"a"`, `"b"`, false},
 		{`"x"`, `"y"`, false},
 		{`"v"`, `"w"`, false},

@@ -9,14 +9,9 @@ import (
 	"maps"
 
 	"github.com/containerd/errdefs"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
-
-// builderLabel is what podman's builder puts on all that it builds: its own
-// version.
-const builderLabel = "io.buildah.version"
 
 // Content returns a text that is the same for images of the same content: the
 // same layers, and the same of what a container takes from its image, but for
@@ -34,7 +29,7 @@ func (e *Engine) Content(ctx context.Context, id string) (string, error) {
 	}
 	if in.Config != nil {
 		in.Config.OnBuild = nil // is for builds
-		maps.DeleteFunc(in.Config.Labels, func(key, _ string) bool { return tellsOrigin(key) })
+		maps.DeleteFunc(in.Config.Labels, func(key, _ string) bool { return hierarchy.IsOriginLabel(key) })
 	}
 	// What is empty in one answer and absent in another is left out, and JSON has
 	// the keys of a map in order.
@@ -47,12 +42,4 @@ func (e *Engine) Content(ctx context.Context, id string) (string, error) {
 	}
 	sum := sha256.Sum256(data)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
-}
-
-// tellsOrigin reports whether a label tells how an image came about, or what to
-// do with it elsewhere, and not what is in it.
-func tellsOrigin(label string) bool {
-	return hierarchy.IsOwnLabel(label) || label == hierarchy.LabelBaseName || label == hierarchy.LabelBaseDigest ||
-		label == hierarchy.LabelDevContainer || // no box is made by it
-		label == ocispec.AnnotationCreated || label == builderLabel
 }
