@@ -182,6 +182,8 @@ func TestE2EPrune(t *testing.T) {
 		kept, parent, loose := w.name("kept"), w.name("keptparent"), w.name("loose")
 		w.build(w.recipe(parent, base, "RUN echo parent > /n"))
 		w.build(w.recipe(kept, w.local(parent), "RUN echo kept > /n"))
+		before, _, err := w.e.Inspect(t.Context(), w.m.StoreRef(kept))
+		w.ok(err)
 		// What another config of ocisi's may want is not loose.
 		w.build(w.recipe(w.name("another"), base, "RUN echo another > /n"))
 		others := w.recipe(loose, base, "RUN head -c 4000000 /dev/urandom > /loose")
@@ -195,15 +197,28 @@ func TestE2EPrune(t *testing.T) {
 		u, err := w.e.Unused(t.Context(), map[string]bool{w.m.StoreRef(kept): true})
 		w.ok(err)
 		t.Logf("%+v", u)
-		// The machine is not ours: only what this test has made is pruned.
+		// Only what this test has made is pruned, and the cache.
 		ours := func(i engine.Item) bool { return !strings.Contains(i.Name, "ocisi-e2e-") }
-		u.Containers, u.Images, u.Cache = slices.DeleteFunc(u.Containers, ours), slices.DeleteFunc(u.Images, ours), 0
+		u.Containers, u.Images = slices.DeleteFunc(u.Containers, ours), slices.DeleteFunc(u.Images, ours)
 		if len(u.Containers) != 1 || u.Containers[0].Name != "ocisi-e2e-ended" || len(u.Images) != 1 || u.Images[0].Name != w.m.StoreRef(loose) {
 			t.Errorf("of ours: %+v", u)
 		}
 		freed, err := w.e.Prune(t.Context(), u)
-		if err != nil || freed < 3_900_000 || freed > 4_500_000 {
-			t.Errorf("%d bytes freed, %v", freed, err)
+		// Of the cache, what was listed and nothing else.
+		if freed -= u.Cache; err != nil || freed < 3_900_000 || freed > 4_500_000 {
+			t.Errorf("%d bytes freed besides a cache of %d, %v", freed, u.Cache, err)
+		}
+		if after, err := w.e.Unused(t.Context(), nil); err != nil || after.Cache != 0 {
+			t.Errorf("afterwards the cache has %d bytes, %v", after.Cache, err)
+		}
+		info, err := w.e.Info(t.Context())
+		w.ok(err)
+		if info.Store == engine.ContainerdStore {
+			return // docker counts what images hold there as dangling, too
+		}
+		w.build(w.recipe(kept, w.local(parent), "RUN echo kept > /n"))
+		if again, _, err := w.e.Inspect(t.Context(), w.m.StoreRef(kept)); err != nil || !slices.Equal(again.DiffIDs, before.DiffIDs) {
+			t.Errorf("the cache of an image that stays is gone: %v", err)
 		}
 		if _, found, _ := w.e.Inspect(t.Context(), w.m.StoreRef(loose)); found {
 			t.Error("the image is still there")

@@ -11,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/build"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
+	bkclient "github.com/moby/buildkit/client"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/layers"
@@ -20,11 +21,12 @@ import (
 type Unused struct {
 	Containers []Item // that do not run and are neither distroboxes nor ocisi's
 	Images     []Item // that no container uses, but for containers that are listed here
-	Cache      int64  // bytes of the build cache as docker counts them, which includes layers that images hold too
+	Cache      int64  // bytes of docker's build cache that no image holds, too
 	Bytes      int64  // that the removal of all of it sets free, at most, with podman's copies of images
 
 	keep   map[string]bool
 	copied map[string]int64 // bytes of copies of images, by ID
+	cached map[string]int64 // bytes of the records of the build cache that Cache counts, by ID
 }
 
 // Item is a container or an image that nobody uses.
@@ -83,7 +85,10 @@ func (e *Engine) unused(ctx context.Context, keep map[string]bool) (Unused, []la
 		return u, nil, err
 	}
 	u.Bytes += layers.Freed(stored, layers.Analyze(stored), gone) + sum(u.copied, gone)
-	u.Cache, err = e.cache(ctx)
+	u.cached, err = e.cache(ctx)
+	for _, size := range u.cached {
+		u.Cache += size
+	}
 	u.Bytes += u.Cache
 	return u, stored, err
 }
@@ -150,28 +155,44 @@ func shortID(id string) string {
 	return id[:min(len(id), 12)]
 }
 
-// cache returns the bytes of docker's build cache; podman's are images without
-// a name.
-func (e *Engine) cache(ctx context.Context) (int64, error) {
+// cache returns the bytes of the records of docker's build cache that a prune without
+// "all" removes, by ID: those that are not in use and that no image holds. The others
+// would free nothing, and the next build would run their steps again. Podman's cache
+// is images without a name.
+func (e *Engine) cache(ctx context.Context) (map[string]int64, error) {
 	if !e.differs.buildKit {
-		return 0, nil
+		return nil, nil
 	}
 	// BuildKit is asked itself: docker's answer has other fields from API 1.53 on.
 	kit, err := e.buildKit(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	records, err := kit.DiskUsage(e.quiet(ctx))
 	if err != nil {
-		return 0, inWords(ctx, err)
+		return nil, inWords(ctx, err)
 	}
-	var n int64
+	sizes := make(map[string]int64)
 	for _, c := range records {
-		if !c.InUse && !c.Shared {
-			n += c.Size
+		if !c.InUse && !c.Shared && c.RecordType != bkclient.UsageRecordTypeInternal && c.RecordType != bkclient.UsageRecordTypeFrontend {
+			sizes[c.ID] = c.Size
 		}
 	}
-	return n, nil
+	return sizes, nil
+}
+
+// pruneCache removes what cache returns of the build cache, and what the removal of
+// images has left to it alone. It returns the bytes of the former: those of the latter
+// count as the images'.
+func (e *Engine) pruneCache(ctx context.Context, cached map[string]int64) (freed int64, err error) {
+	report, err := e.api.BuildCachePrune(ctx, build.CachePruneOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("removing the build cache: %w", inWords(ctx, err))
+	}
+	for _, id := range report.CachesDeleted {
+		freed += cached[id]
+	}
+	return freed, nil
 }
 
 // Prune removes what u lists, as far as nobody uses it by now, and returns how
@@ -205,12 +226,10 @@ func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
 		}
 	}
 	freed += layers.Freed(stored, layers.Analyze(stored), gone) + sum(now.copied, gone)
-	if u.Cache > 0 {
-		report, err := e.api.BuildCachePrune(ctx, build.CachePruneOptions{All: true})
-		if err != nil {
-			return freed, errors.Join(append(errs, fmt.Errorf("removing the build cache: %w", inWords(ctx, err)))...)
-		}
-		freed += int64(report.SpaceReclaimed)
+	if e.differs.buildKit && (u.Cache > 0 || len(gone) > 0) {
+		n, err := e.pruneCache(ctx, now.cached)
+		freed += n
+		errs = append(errs, err)
 	}
 	return freed, errors.Join(errs...)
 }

@@ -177,8 +177,10 @@ func TestFaults(t *testing.T) {
 	for _, engine := range []string{"docker", "podman"} {
 		t.Run(engine, func(t *testing.T) {
 			f := h.faulty(t, engine, "")
+			var untagged []moment
 			for _, c := range faults {
 				all := f.moments(t, c.moments, c.command...)
+				untagged = append(untagged, leavesUntagged(all)...)
 				kills := c.kills
 				if os.Getenv("OCISI_FAULT_ALL") != "" {
 					kills = len(all)
@@ -192,8 +194,26 @@ func TestFaults(t *testing.T) {
 				}
 				f.kills = 0
 			}
+			if len(untagged) == 0 {
+				t.Fatal("no image is tagged or removed")
+			}
+			f.version++
+			f.must(t, &fate{Mishap: "kill", At: untagged[0], Patience: minute}, "hurt", strconv.Itoa(f.version), "process")
+			f.must(t, nil, "cleaned", strconv.Itoa(f.version+1))
 		})
 	}
+}
+
+// leavesUntagged returns the moments at which an image is about to get its name, or
+// to be removed after it has lost it.
+func leavesUntagged(all []moment) (some []moment) {
+	for _, m := range all {
+		image := strings.Contains(m.Op, " DELETE /images/") || strings.Contains(m.Op, "/images/") && strings.HasSuffix(m.Op, "/tag")
+		if m.When == "before" && image {
+			some = append(some, m)
+		}
+	}
+	return some
 }
 
 // kill kills one run, and has the next one put things right.

@@ -271,7 +271,7 @@ func (k *buildKit) DiskUsage(context.Context, *control.DiskUsageRequest) (*contr
 	if k.store.state.Cache > 0 {
 		out.Record = []*control.UsageRecord{
 			{ID: "cache", Size: k.store.state.Cache},
-			// Neither is freed by a prune.
+			// Neither is freed by a prune, but a prune of all counts what is shared.
 			{ID: "in use", Size: 1 << 20, InUse: true},
 			{ID: "shared", Size: 1 << 30, Shared: true},
 		}

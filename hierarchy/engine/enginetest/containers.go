@@ -169,12 +169,17 @@ func (a *api) addContainer(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusCreated, map[string]string{"Id": c.ID})
 }
 
-func (a *api) pruneCache(w http.ResponseWriter, _ *http.Request) {
+func (a *api) pruneCache(w http.ResponseWriter, r *http.Request) {
 	a.store.mu.Lock()
 	defer a.store.mu.Unlock()
 	a.store.calls.add("%s builder prune", a.store.name)
-	freed := a.store.state.Cache
+	freed, deleted := a.store.state.Cache, []string{"cache"}
 	a.store.state.Cache = 0
-	clear(a.store.cache)
-	answer(w, http.StatusOK, map[string]any{"SpaceReclaimed": freed})
+	if r.FormValue("all") == "1" {
+		freed, deleted = freed+1<<30, append(deleted, "shared")
+		clear(a.store.cache)
+	} else {
+		a.store.forgetUnheld()
+	}
+	answer(w, http.StatusOK, map[string]any{"SpaceReclaimed": freed, "CachesDeleted": deleted})
 }

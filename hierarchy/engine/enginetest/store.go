@@ -190,9 +190,13 @@ func repository(ref string) string {
 // one has is forgotten, too. The store must be locked.
 func (s *store) forget(id string) {
 	s.state.Images = slices.DeleteFunc(s.state.Images, func(im Image) bool { return im.ID == id })
-	if s.name != "podman" {
-		return
+	if s.name == "podman" {
+		s.forgetUnheld()
 	}
+}
+
+// forgetUnheld forgets the cached steps that no image has. The store must be locked.
+func (s *store) forgetUnheld() {
 	maps.DeleteFunc(s.cache, func(_, layer string) bool {
 		return !slices.ContainsFunc(s.state.Images, func(im Image) bool {
 			return slices.ContainsFunc(im.Layers, func(l Layer) bool { return l.DiffID == layer })

@@ -59,6 +59,15 @@ promised() {
   marked "$(cat "$state/mark")" || broken "the box with mark $(cat "$state/mark") is lost: $(boxes | tr '\n' ' ')"
 }
 
+# stored: kB that the engine's store takes on disk
+stored() {
+  if [[ $manager == docker ]]; then
+    sudo du -skc /var/lib/docker /var/lib/containerd 2>/dev/null | tail -n 1 | cut -f 1
+  else
+    podman unshare du -sk "$(podman info --format '{{.Store.GraphRoot}}')" | cut -f 1
+  fi
+}
+
 # commanded: the command that ran beside ocisi may end after it
 commanded() {
   for _ in $(seq 300); do
@@ -97,6 +106,23 @@ END
   echo 0 >"$state/mark"
   sleep 0.2
   foreign >"$state/foreign"
+  stored >"$state/stored"
+  ;;
+cleaned) # VERSION: after all kills and one clean, the store has the size of one that was never killed
+  edit "$1" # the box may have been rolled back, so that it and the tag have an image each
+  foreign >"$state/foreign"
+  for command in process clean; do
+    ocisi "$command" --yes >"$state/out" 2>&1 || { cat "$state/out" >&2; broken "$command: status $?"; }
+  done
+  foreign >"$state/foreign.now"
+  diff "$state/foreign" "$state/foreign.now" >&2 || broken "something foreign is not as it was"
+  was=$(cat "$state/stored") is=$(stored)
+  say "$was kB before the kills, $is kB after clean: $(grep -c 'untagged image' "$state/out" || true) untagged images removed"
+  grep -q 'untagged image' "$state/out" || broken "clean did not find what the last kill left"
+  if ((is * 100 > was * 101 || is * 101 < was * 100)); then
+    engine images -a --no-trunc >&2
+    broken "the store differs by more than 1 %"
+  fi
   ;;
 hurt) # VERSION COMMAND…: ocisi COMMAND, under a fate, with something to do for it
   version=$1
