@@ -152,7 +152,7 @@ func TestPullByDigest(t *testing.T) {
 	state.Images = state.Images[:1]
 	state.Registry = []enginetest.Image{
 		{ID: "sha256:0000000000000011", Refs: []string{"ghcr.io/x/base:latest"}, Digests: []string{newDigest}},
-		{ID: "sha256:0000000000000012", Digests: []string{oldDigest}},
+		{ID: "sha256:0000000000000012", Digests: []string{oldDigest}, Created: 2_000_000_000},
 	}
 	each(t, state, func(t *testing.T, s *story) {
 		_, digest, _ := strings.Cut(oldDigest, "@")
@@ -176,6 +176,33 @@ func TestPullByDigest(t *testing.T) {
 
 // A digest that podman does not list among the names stays: its removal would
 // remove the image.
+// A name that another image has does not move to an older one, nor away from an image
+// that was never pulled; the digest finds what was.
+func TestPullByDigestKeepsName(t *testing.T) {
+	for name, digests := range map[string][]string{"newer": {newDigest}, "built here": nil} {
+		state := enginetest.State{
+			Images:   []enginetest.Image{{ID: "sha256:0000000000000011", Refs: []string{"ghcr.io/x/base:latest"}, Digests: digests, Created: 1_500_000_000}},
+			Registry: []enginetest.Image{{ID: "sha256:0000000000000012", Digests: []string{oldDigest}, Created: 1_400_000_000}},
+		}
+		if digests == nil {
+			state.Registry[0].Created = 1_600_000_000
+		}
+		t.Run(name, func(t *testing.T) {
+			each(t, state, func(t *testing.T, s *story) {
+				_, digest, _ := strings.Cut(oldDigest, "@")
+				s.ok(s.Pull(t.Context(), "ghcr.io/x/base:latest", digest, nil))
+				named, _, err := s.Inspect(t.Context(), "ghcr.io/x/base:latest")
+				s.ok(err)
+				pulled, found, err := s.Inspect(t.Context(), oldDigest)
+				s.ok(err)
+				if named.ID != "sha256:0000000000000011" || !found || pulled.ID != "sha256:0000000000000012" {
+					t.Errorf("the name is %s, the digest %s, %v", named.ID, pulled.ID, found)
+				}
+			})
+		})
+	}
+}
+
 func TestPullByDigestThatIsNoName(t *testing.T) {
 	s := start(t, hierarchy.Podman, enginetest.State{Registry: []enginetest.Image{{Digests: []string{newDigest}}}})
 	s.server.Watch(func(point string, done bool) enginetest.Verdict {

@@ -35,9 +35,10 @@ func (e *GoneError) Unwrap() error { return e.Err }
 
 // Pull fetches an image from its registry, with the credentials that the user
 // has for it, also when an older one of the same name is there. With a digest it
-// fetches what that stands for, and names it ref. A digest, here or in ref, that
-// the registry does not have is a *GoneError. What the engine tells meanwhile is
-// emitted as lines; emit may be nil.
+// fetches what that stands for, and names it ref unless another image has that name,
+// one that is newer or was not pulled.
+// A digest, here or in ref, that the registry does not have is a *GoneError. What the
+// engine tells meanwhile is emitted as lines; emit may be nil.
 func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarchy.Progress)) error {
 	if emit == nil {
 		emit = func(hierarchy.Progress) {}
@@ -67,12 +68,27 @@ func (e *Engine) Pull(ctx context.Context, ref, digest string, emit func(hierarc
 }
 
 // name gives an image that was pulled by its digest the name that a pull by tag
-// gives. Podman keeps the digest as one more name, which would keep the image
-// from being pruned when it is superseded. (Docker with containerd's store lists
-// it, too, but takes all names away with it.)
+// gives. The name moves forward only, from an older image that was pulled from the
+// same repository. Otherwise the image stays known by its digest, which is what is
+// built from: the name is the user's. Podman keeps the
+// digest as one more name, which would keep the image from being pruned when it is
+// superseded. (Docker with containerd's store lists it, too, but takes all names away
+// with it.)
 func (e *Engine) name(ctx context.Context, pulled, full string) error {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
+	held, found, err := e.Inspect(ctx, full)
+	if err != nil {
+		return err
+	}
+	if found {
+		im, _, err := e.Inspect(ctx, pulled)
+		older := held.Digest(full) != "" && held.Created < im.Created
+		if err != nil || im.ID != held.ID && !older {
+			e.log.DebugContext(ctx, "left the name to another image", "ref", full, "id", held.ID)
+			return err
+		}
+	}
 	if err := e.api.ImageTag(ctx, pulled, full); err != nil {
 		return fmt.Errorf("tagging %s: %w", full, inWords(ctx, err))
 	}
