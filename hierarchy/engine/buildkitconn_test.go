@@ -171,7 +171,7 @@ var errStopped = errors.New("stopped by the user")
 func TestBuildKitRemote(t *testing.T) {
 	server, recipe := grpcDaemon(t, "only")
 	t.Run("tcp", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -220,7 +220,7 @@ func forward(t *testing.T, l net.Listener, server *enginetest.Server) {
 // pipe connects a stream with a socket until one of them ends.
 func pipe(r io.Reader, w io.WriteCloser, socket string) {
 	defer func() { _ = w.Close() }()
-	conn, err := net.Dial("unix", socket) //nolint:noctx // closed below
+	conn, err := net.Dial("unix", socket)
 	if err != nil {
 		return
 	}
