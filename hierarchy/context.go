@@ -25,6 +25,7 @@ type buildContext struct {
 	sum    string            // SHA-256 of all files that it can see; "" when there are none
 	files  map[string]string // path → the first 12 digits of its hash; nil when there are many
 	ignore []byte            // contents of the ignore file; nil when there is none
+	unsent string            // a path that no engine can be sent; "" when there is none
 }
 
 // fewFiles is how many files of a context a label tells apart.
@@ -59,6 +60,7 @@ func (im Image) context(files fs.FS, dirs *listings) (buildContext, error) {
 		}
 	}
 	c.sum, c.files = s.sum()
+	c.unsent = s.unsent
 	return c, nil
 }
 

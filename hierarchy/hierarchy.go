@@ -93,6 +93,7 @@ type Image struct {
 
 	file   *containerfile.File
 	ignore []byte
+	unsent string // a path of the build context that no engine can be sent
 }
 
 // BoxOf is a further box of an image.

@@ -149,7 +149,7 @@ func (g *Graph) Read(files fs.FS) error {
 			if err != nil {
 				return fmt.Errorf("reading the build context of %s: %w", im.Ref(), err)
 			}
-			im.ignore = c.ignore
+			im.ignore, im.unsent = c.ignore, c.unsent
 			im.Inputs = Inputs{Version: inputsVersion, Manager: im.Manager, File: c.file, Context: c.sum, Files: c.files, Args: maps.Clone(im.Args), Dev: im.devPrint()}
 			return nil
 		})

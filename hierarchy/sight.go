@@ -10,7 +10,9 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/patternmatcher"
 )
@@ -23,6 +25,7 @@ type sight struct {
 	ignore  *patternmatcher.PatternMatcher // nil: nothing is ignored
 	whole   bool                           // all of the context may be read
 	found   map[string][]byte              // path below root → hash
+	unsent  string                         // the first path that no engine can be sent; "" when there is none
 }
 
 // place is a file or directory below the root.
@@ -65,6 +68,8 @@ func (s *sight) source(at place, pattern []string) error {
 	}
 	for _, c := range children {
 		switch {
+		case !utf8.ValidString(c.path):
+			_, err = s.tree(c)
 		case c.info.Mode().Type() == fs.ModeSymlink:
 			s.whole = true
 		case len(pattern) == 1:
@@ -92,6 +97,10 @@ func (s *sight) within(dir place, pattern []string) error {
 // children returns what a component of a pattern matches in a directory.
 func (s *sight) children(at place, pattern string) ([]place, error) {
 	if !strings.ContainsAny(pattern, `*?[`) {
+		if !utf8.ValidString(pattern) { // a fs.FS has no such name
+			s.refuse(path.Join(at.path, pattern))
+			return nil, nil
+		}
 		info, err := fs.Lstat(s.files, s.in(path.Join(at.path, pattern)))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -152,7 +161,7 @@ func (s *sight) tree(at place) (seen bool, err error) {
 	if at.ignored && (!at.dir() || !s.mayHold(at.path)) {
 		return false, nil
 	}
-	if !at.dir() {
+	if !at.dir() || !utf8.ValidString(at.path) {
 		return true, s.add(at)
 	}
 	children, err := s.children(at, "*")
@@ -199,9 +208,15 @@ func (s *sight) add(at place) error {
 	h := sha256.New()
 	var err error
 	switch {
+	case !utf8.ValidString(at.path):
+		s.refuse(at.path)
+		fmt.Fprintf(h, "%v\n%d\n", mode, at.info.Size())
 	case mode.Type() == fs.ModeSymlink:
 		var target string
 		target, err = fs.ReadLink(s.files, s.in(at.path))
+		if s.manager == Docker && !utf8.ValidString(target) {
+			s.refuse(at.path + " -> " + target)
+		}
 		fmt.Fprintf(h, "link\n%s", target)
 	case mode.IsRegular():
 		fmt.Fprintf(h, "%v\n", mode)
@@ -217,6 +232,13 @@ func (s *sight) add(at place) error {
 	}
 	s.found[at.path] = h.Sum(nil)
 	return nil
+}
+
+// refuse notes a path that cannot be part of a build.
+func (s *sight) refuse(p string) {
+	if s.unsent == "" || p < s.unsent {
+		s.unsent = p
+	}
 }
 
 func (s *sight) content(to io.Writer, p string) error {
@@ -242,8 +264,37 @@ func (s *sight) sum() (string, map[string]string) {
 	for _, p := range slices.Sorted(maps.Keys(s.found)) {
 		fmt.Fprintf(h, "%s\x00%x\n", p, s.found[p])
 		if files != nil {
-			files[p] = hex.EncodeToString(s.found[p][:6])
+			files[printable(p)] = hex.EncodeToString(s.found[p][:6])
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), files
+}
+
+// printable returns a path as it is in a label: quoted when it is not UTF-8, which
+// JSON cannot have.
+func printable(p string) string {
+	if utf8.ValidString(p) {
+		return p
+	}
+	return strconv.Quote(p)
+}
+
+// A ContextNameError says that an image cannot be built because its build context
+// has a name, or a symlink to one, that is not UTF-8.
+type ContextNameError struct {
+	Context string // absolute path of the build context
+	Path    string // in it; of a symlink also what it leads to
+}
+
+func (e *ContextNameError) Error() string {
+	return fmt.Sprintf("build context %s: %s: name is not UTF-8", e.Context, strconv.Quote(e.Path))
+}
+
+// CheckContext returns a *ContextNameError when no engine can be sent the build
+// context. BuildKit has names as UTF-8 text. Graph.Read must have been called.
+func (im Image) CheckContext() error {
+	if im.unsent == "" {
+		return nil
+	}
+	return &ContextNameError{Context: im.Context, Path: im.unsent}
 }

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -146,6 +147,66 @@ func TestLinks(t *testing.T) {
 		}
 		if c.unseen != "" && edited(c.unseen) {
 			t.Errorf("%s: an edit of %s is seen", c.name, c.unseen)
+		}
+	}
+}
+
+// A name that is not UTF-8 counts as a change, and is an error of its image alone
+// when it is part of the build.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, file, copied, ignore string
+		podman, docker             string // the path in the error; "" is none
+	}{
+		{"a file", "a\xff", ".", "", "a\xff", "a\xff"},
+		{"by a pattern", "a\xff", "a*", "", "a\xff", "a\xff"},
+		{"by its name", "a\xff", "a\xff", "", "a\xff", "a\xff"},
+		{"below a folder", "a\xff/b", "a*/b", "", "a\xff", "a\xff"},
+		{"another file", "a\xff", "top", "", "", ""},
+		{"an ignored file", "a\xff", ".", "a*", "", ""},
+		{"an ignored folder", "a\xff/b", ".", "a*", "", ""},
+		{"the first of several", "d/\xff", ".", "", "b/\xff", "b/\xff"},
+		{"the target of a symlink", "link→a\xff", "li*", "", "", "link -> a\xff"},
+		{"the target of a symlink in a folder", "d/link→a\xff", "d", "", "", "d/link -> a\xff"},
+	} {
+		name, to, link := strings.Cut(c.file, "→")
+		texts := map[string]string{"top": "1", ".containerignore": c.ignore}
+		if texts[name] = "2"; link {
+			texts[name] = "→" + to
+		}
+		if c.name == "the first of several" {
+			texts["b/\xff"] = "3"
+		}
+		root := disk(t, "FROM x\nCOPY "+c.copied+" /x/\n", texts)
+		for m, want := range map[hierarchy.Manager]string{hierarchy.Docker: c.docker, hierarchy.Podman: c.podman} {
+			im, err := look(os.DirFS(root), m)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", c.name, m, err)
+			}
+			err = im.CheckContext()
+			e, ok := errors.AsType[*hierarchy.ContextNameError](err)
+			if ok != (want != "") || ok && e.Path != want {
+				t.Errorf("%s, %s: %v, want %q", c.name, m, err, want)
+			}
+			for name := range im.Inputs.Files {
+				if !utf8.ValidString(name) {
+					t.Errorf("%s: the label has %q", c.name, name)
+				}
+			}
+			if c.name != "a file" {
+				continue
+			}
+			with := im.Inputs.Context
+			if err := os.Rename(filepath.Join(root, "c/d/a\xff"), filepath.Join(root, "c/d/a\xfe")); err != nil {
+				t.Fatal(err)
+			}
+			if after := inputsOf(t, os.DirFS(root), m).Context; after == with {
+				t.Errorf("%s: the new name is not seen", m)
+			}
+			if err := os.Rename(filepath.Join(root, "c/d/a\xfe"), filepath.Join(root, "c/d/a\xff")); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"unicode/utf8"
 
 	bkclient "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/bklog"
 	"github.com/sirupsen/logrus"
 	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -80,9 +82,28 @@ func (e *Engine) builtID(ctx context.Context, r hierarchy.Recipe, res *bkclient.
 	return im.ID, err
 }
 
+// newContextFS returns a build context without the names that are not UTF-8: one
+// fails the whole transfer. What a build would see of them is an error before
+// (hierarchy.ContextNameError), so that they are ignored ones.
+func newContextFS(dir string) (fsutil.FS, error) {
+	all, err := fsutil.NewFS(dir)
+	if err != nil {
+		return nil, err
+	}
+	return fsutil.NewFilterFS(all, &fsutil.FilterOpt{Map: func(path string, stat *fstypes.Stat) fsutil.MapResult {
+		switch {
+		case utf8.ValidString(path):
+			return fsutil.MapResultKeep
+		case stat.IsDir():
+			return fsutil.MapResultSkipDir
+		}
+		return fsutil.MapResultExclude
+	}})
+}
+
 // solveOpt is a recipe in the words of BuildKit's Dockerfile frontend.
 func (e *Engine) solveOpt(r hierarchy.Recipe) (bkclient.SolveOpt, error) {
-	dir, err := fsutil.NewFS(r.Context)
+	dir, err := newContextFS(r.Context)
 	if err != nil {
 		return bkclient.SolveOpt{}, fmt.Errorf("opening the build context: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/own"
@@ -99,6 +100,9 @@ func hint(err error, self string) string {
 func hintForStep(err error, self string) string {
 	if e, ok := errors.AsType[*apply.RefusedError](err); ok {
 		return refusedHint(e, self)
+	}
+	if e, ok := errors.AsType[*hierarchy.ContextNameError](err); ok {
+		return "rename the file, or exclude it in " + filepath.Join(e.Context, ".containerignore")
 	}
 	if e, ok := errors.AsType[*unknownBaseError](err); ok {
 		return "known bases: " + strings.Join(e.known, ", ")
