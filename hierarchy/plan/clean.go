@@ -118,18 +118,30 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions
 		default:
 			s.Reason = unwanted(im, t, wanted)
 		}
-		for _, b := range boxes {
-			if box, _ := store.Box(b.Name); box.ImageID == im.ID {
-				s.Needs = append(s.Needs, b.Target)
-			}
-		}
+		s.Needs = usersOf(im, store, boxes)
 		steps = append(steps, s)
 		parent := im.Labels[hierarchy.LabelParent]
 		children[parent] = append(children[parent], t)
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(b.Bytes, a.Bytes) })
-	// A step needs only steps before it, whatever the labels say: they may have
-	// been inherited from a base.
+	needChildren(steps, children)
+	return steps
+}
+
+// usersOf returns those of the boxes to remove that run an image.
+func usersOf(im hierarchy.StoredImage, store hierarchy.Store, boxes []Step) []Target {
+	var users []Target
+	for _, b := range boxes {
+		if box, _ := store.Box(b.Name); box.ImageID == im.ID {
+			users = append(users, b.Target)
+		}
+	}
+	return users
+}
+
+// needChildren makes each step wait for those of its children, but only for steps
+// before it: the labels that name a parent may be inherited from a base.
+func needChildren(steps []Step, children map[string][]Target) {
 	before := map[Target]bool{}
 	for i, s := range steps {
 		for _, child := range children[s.Name] {
@@ -139,5 +151,4 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions
 		}
 		before[s.Target] = true
 	}
-	return steps
 }

@@ -329,17 +329,26 @@ func (d *decider) look(i int) {
 		d.compareBases(i)
 		d.compareOlder(i)
 	}
-	switch limit := im.MaxAge; {
-	case d.options.Force:
+	if reason := d.uncached(im); reason != "" {
 		im.noCache = true
-		d.mark(i, "forced")
-	case d.options.Refresh && limit > 0 && d.options.Now.Sub(im.made.Fresh) > limit:
-		im.noCache = true
-		d.mark(i, "older than "+age(limit))
-	case d.options.Refresh && limit > 0 && im.made.Fresh.After(d.options.Now):
-		im.noCache = true
-		d.mark(i, "its build is dated in the future")
+		d.mark(i, reason)
 	}
+}
+
+// uncached returns why all steps of an image must run again, or "".
+func (d *decider) uncached(im *decision) string {
+	limit := im.MaxAge
+	switch {
+	case d.options.Force:
+		return "forced"
+	case !d.options.Refresh || limit <= 0:
+		return ""
+	case d.options.Now.Sub(im.made.Fresh) > limit:
+		return "older than " + age(limit)
+	case im.made.Fresh.After(d.options.Now):
+		return "its build is dated in the future"
+	}
+	return ""
 }
 
 // missed reports whether an image has to have its name. Nobody misses that of one

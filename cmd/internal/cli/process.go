@@ -200,16 +200,21 @@ func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if err := r.env.showChanges(p, freed); err != nil {
 		return err
 	}
-	if err := s.confirmForce(nil, p, r.yes); err != nil {
-		return err
-	}
-	if err := s.confirmDrift(nil, p, r.yes); err != nil {
-		return err
-	}
-	if yes, err := r.env.confirmRemoval(nil, p, s.force, r.yes); err != nil || !yes {
+	if yes, err := r.confirm(s, p); err != nil || !yes {
 		return err
 	}
 	return r.apply(ctx, s, p, log)
+}
+
+// confirm asks about everything in a plan that needs a confirmation.
+func (r *processRun) confirm(s *session, p plan.Plan) (bool, error) {
+	if err := s.confirmForce(nil, p, r.yes); err != nil {
+		return false, err
+	}
+	if err := s.confirmDrift(nil, p, r.yes); err != nil {
+		return false, err
+	}
+	return r.env.confirmRemoval(nil, p, s.force, r.yes)
 }
 
 // plan observes and plans. It also returns how many bytes the removals among

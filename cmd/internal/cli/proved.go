@@ -14,17 +14,17 @@ import (
 // sealQueries is how many images an engine is asked about at the same time.
 const sealQueries = 8
 
-// proved returns what make plans. An image with ocisi's labels may have been built
+// proved returns what create plans. An image with ocisi's labels may have been built
 // from one of ocisi's by somebody else. So the images that steps replace, or build
 // on, are queried, and if one of them is not ocisi's, the plan is made again without
 // it: make is given the IDs of such images. A plan without changes costs nothing.
-func (s *session) proved(ctx context.Context, stores plan.Stores, make func(foreign map[string]bool) plan.Plan) (plan.Plan, error) {
-	p := make(nil)
+func (s *session) proved(ctx context.Context, stores plan.Stores, create func(foreign map[string]bool) plan.Plan) (plan.Plan, error) {
+	p := create(nil)
 	foreign, err := s.foreign(ctx, touched(stores, p.Steps))
 	if err != nil || len(foreign) == 0 {
 		return p, err
 	}
-	return make(foreign), nil
+	return create(foreign), nil
 }
 
 // orphans plans the removal of what ocisi made and a graph does not want.

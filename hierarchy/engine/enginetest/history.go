@@ -48,14 +48,15 @@ func (im Image) lastEntry() string {
 // labeledBy returns the entry that podman build --label leaves in a history; "" if
 // there is no label.
 func labeledBy(labels map[string]string) string {
-	by := ""
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		by += fmt.Sprintf(" %q=%q", key, labels[key])
-	}
-	if by == "" {
+	if len(labels) == 0 {
 		return ""
 	}
-	return "/bin/sh -c #(nop) LABEL" + by
+	var by strings.Builder
+	by.WriteString("/bin/sh -c #(nop) LABEL")
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		fmt.Fprintf(&by, " %q=%q", key, labels[key])
+	}
+	return by.String()
 }
 
 // withoutLabel cuts a LABEL off the end of a Containerfile: it is an entry of the
