@@ -65,6 +65,7 @@ func (o Ownership) Refusal(b StoredBox) string {
 		return OfOtherUser + b.Labels[LabelUID]
 	case OtherConfig:
 		return "a box of " + b.Labels[LabelConfig] + " has this name"
+	case Unowned:
 	}
 	switch _, role, _ := b.Role(); {
 	case role == NoRole:

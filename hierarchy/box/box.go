@@ -165,29 +165,38 @@ func (d *Distrobox) make(ctx context.Context, eng Engine, s Spec, emit func(hier
 	if err := s.isPlanned(old); err != nil {
 		return j.out, err
 	}
-	upToDate, err := j.upToDate(ctx, old)
-	claim := d.Owner.Box(old)
-	if s.TakeBack && d.Owner.TakeBack(old) == hierarchy.Owned {
-		claim, upToDate = hierarchy.Owned, false
-	}
 	switch {
-	case err != nil:
-		err = fmt.Errorf("comparing the image of box %s with its newer one: %w", s.Box.Name, err)
 	case !found:
 		err = j.create(ctx)
 	case !isBox(old):
 		err = &NotBoxError{Name: s.Box.Name}
-	case claim == hierarchy.Unowned || claim == hierarchy.OtherUser:
-		err = d.exists(old)
-	case upToDate:
-		j.say("box %s is up to date", s.Box.Name)
-		err = j.keep(ctx)
-	case !replace || claim != hierarchy.Owned:
-		err = d.exists(old)
 	default:
-		err = j.replace(ctx, old)
+		err = j.update(ctx, old, replace)
 	}
 	return j.out, err
+}
+
+// update replaces a box that is there, unless it is up to date or may not be changed.
+func (j *job) update(ctx context.Context, old hierarchy.StoredBox, replace bool) error {
+	name := j.spec.Box.Name
+	upToDate, err := j.upToDate(ctx, old)
+	if err != nil {
+		return fmt.Errorf("comparing the image of box %s with its newer one: %w", name, err)
+	}
+	claim := j.d.Owner.Box(old)
+	if j.spec.TakeBack && j.d.Owner.TakeBack(old) == hierarchy.Owned {
+		claim, upToDate = hierarchy.Owned, false
+	}
+	switch {
+	case claim == hierarchy.Unowned || claim == hierarchy.OtherUser:
+		return j.d.exists(old)
+	case upToDate:
+		j.say("box %s is up to date", name)
+		return j.keep(ctx)
+	case !replace || claim != hierarchy.Owned:
+		return j.d.exists(old)
+	}
+	return j.replace(ctx, old)
 }
 
 // Trim removes the generations of a box that are more than the spec keeps, the

@@ -78,7 +78,7 @@ func (f *faulty) call(ctx context.Context, what string, do func() error) error {
 		_ = do()
 	}
 	switch f.mode {
-	case fail, failDone:
+	case fail, failDone, missing:
 	case dies, diesDone:
 		panic(death{})
 	case cancelled, cancelDone:
@@ -245,7 +245,7 @@ func (st story) opened(t *testing.T, files bool) *stage {
 	}
 	s.w.made = 100 // so that the next box is box2
 	s.w.has("other", byDistrobox()).has("tool.ocisi-7", nil).has("my-tool", byOcisi("tool"))
-	s.w.labelled("tool.ocisi-back-4", "tool", map[string]string{hierarchy.LabelUID: "1002"}) // another user's run is at work
+	s.w.labelled("tool.ocisi-back-4", map[string]string{hierarchy.LabelUID: "1002"}) // another user's run is at work
 	s.w.made = 1
 	if files {
 		if err := os.WriteFile(filepath.Join(s.home, ".local/bin/mine"), []byte("#!/bin/sh\n"), 0o600); err != nil {

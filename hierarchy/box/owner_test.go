@@ -11,9 +11,9 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// labelled puts a box there that has other labels, too, or other values; "" takes one away.
-func (w *world) labelled(name, box string, more map[string]string) *world {
-	labels := byOcisi(box)
+// labelled puts a box there, of box tool, that has other labels, too, or other values; "" takes one away.
+func (w *world) labelled(name string, more map[string]string) *world {
+	labels := byOcisi("tool")
 	maps.Copy(labels, more)
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
 	return w.has(name, labels)
@@ -41,30 +41,30 @@ func TestOwnedBoxesOnly(t *testing.T) {
 	for name, labels := range inherited() {
 		for verb, do := range map[string]func(w *world) error{
 			"replace": func(w *world) error {
-				w.labelled("tool", "tool", labels)
+				w.labelled("tool", labels)
 				_, err := w.owner().Replace(t.Context(), w, spec(), nil)
 				return err
 			},
 			"roll back from": func(w *world) error {
-				w.labelled("tool", "tool", labels).has("tool.ocisi-1", byOcisi("tool"))
+				w.labelled("tool", labels).has("tool.ocisi-1", byOcisi("tool"))
 				_, err := w.owner().Rollback(t.Context(), w, spec(), 0, nil)
 				return err
 			},
 			"roll back to": func(w *world) error {
-				w.labelled("tool", "tool", nil).labelled("tool.ocisi-1", "tool", labels)
+				w.labelled("tool", nil).labelled("tool.ocisi-1", labels)
 				_, err := w.owner().Rollback(t.Context(), w, spec(), 0, nil)
 				return err
 			},
 			"remove": func(w *world) error {
-				w.labelled("tool", "tool", labels)
+				w.labelled("tool", labels)
 				return w.owner().Remove(t.Context(), w, hierarchy.Podman, "tool", "box1")
 			},
 			"recover": func(w *world) error {
-				w.labelled("tool.ocisi-old", "tool", labels)
+				w.labelled("tool.ocisi-old", labels)
 				return errors.Join(errors.New("done"), w.owner().Recover(t.Context(), w, spec(), w.list(), nil))
 			},
 			"trim": func(w *world) error {
-				w.labelled("tool", "tool", nil).labelled("tool.ocisi-1", "tool", labels)
+				w.labelled("tool", nil).labelled("tool.ocisi-1", labels)
 				_, err := w.owner().Trim(t.Context(), w, spec(func(s *Spec) { s.Keep = 0 }), nil)
 				return errors.Join(errors.New("done"), err)
 			},
@@ -88,7 +88,7 @@ func TestOwnedBoxesOnly(t *testing.T) {
 func TestBoxesOfADeletedConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := map[string]string{hierarchy.LabelConfig: "/gone.yaml", hierarchy.LabelUID: "1001"}
-		w := newWorld(t).labelled("tool.ocisi-old", "tool", gone).labelled("tool.ocisi-1", "tool", gone)
+		w := newWorld(t).labelled("tool.ocisi-old", gone).labelled("tool.ocisi-1", gone)
 		if _, err := w.owner().Replace(t.Context(), w, spec(func(s *Spec) { s.Keep = 1 }), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func TestBoxesOfADeletedConfig(t *testing.T) {
 // not trim those.
 func TestTrimOfAnotherConfig(t *testing.T) {
 	there := map[string]string{hierarchy.LabelConfig: "/there.yaml"}
-	w := newWorld(t).labelled("tool", "tool", there).labelled("tool.ocisi-1", "tool", there).labelled("tool.ocisi-2", "tool", there)
+	w := newWorld(t).labelled("tool", there).labelled("tool.ocisi-1", there).labelled("tool.ocisi-2", there)
 	b := w.boxes["tool"]
 	b.ImageID, b.Labels[hierarchy.LabelImageID] = "sha256:new", "sha256:new"
 	w.boxes["tool"] = b
@@ -116,7 +116,7 @@ func TestTrimOfAnotherConfig(t *testing.T) {
 func TestOwnedRootBoxes(t *testing.T) {
 	for name, labels := range inherited() {
 		w := newWorld(t)
-		w.root = newWorld(t).labelled("tool", "tool", labels)
+		w.root = newWorld(t).labelled("tool", labels)
 		_, err := w.owner().Replace(t.Context(), w, spec(func(s *Spec) { s.Box.Root = true }), nil)
 		if _, ok := errors.AsType[*ExistsError](err); !ok || len(w.root.calls) > 0 || w.root.names() != "tool=box1" {
 			t.Errorf("%s: error %v, did %s", name, err, strings.Join(w.root.calls, ", "))

@@ -43,7 +43,7 @@ func TestRolledBack(t *testing.T) {
 	}{
 		{"is kept", func(*world) {}, "keep: rolled back from gobox.ocisi-2, until its image or its spec changes"},
 		{"is kept, too, when its image has another ID", func(w *world) {
-			w.runs(0, "sha256:other", "same")
+			w.runs("sha256:other", "same")
 			im, _ := w.store.Image("docker.io/library/godx:1")
 			for i := range w.store.Images {
 				if w.store.Images[i].ID == im.ID {

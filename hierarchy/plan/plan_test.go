@@ -190,13 +190,13 @@ func TestReasons(t *testing.T) {
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},
 		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
-		{"box of an older image", func(w *world) { w.runs(0, "sha256:old", "old") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
-		{"box of an image that is gone", func(w *world) { w.runs(0, "sha256:old", "") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an older image", func(w *world) { w.runs("sha256:old", "old") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
+		{"box of an image that is gone", func(w *world) { w.runs("sha256:old", "") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone, and nobody asked about this one", func(w *world) {
-			w.runs(0, "sha256:old", "")
+			w.runs("sha256:old", "")
 			w.store.Images[3].Content = ""
 		}, plan.Options{}, "recreate gobox: box runs an older image\n"},
-		{"box of the same layers", func(w *world) { w.runs(0, "sha256:old", w.store.Boxes[0].Content) }, plan.Options{}, ""},
+		{"box of the same layers", func(w *world) { w.runs("sha256:old", w.store.Boxes[0].Content) }, plan.Options{}, ""},
 		{"box without its launcher", func(w *world) { w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"} }, plan.Options{}, "export gobox: missing: /home/u/.local/bin/go\n"},
 		{"other box without its launcher", func(w *world) {
 			w.store.Boxes[0].Lacks = []string{"/home/u/.local/bin/go"}

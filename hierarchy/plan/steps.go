@@ -182,14 +182,13 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 		action, reason = Create, "box does not exist"
 	}
 	left, stopped := boxes.waiting[name]
-	switch {
-	case !found && slices.Contains(x.store.Others, name):
+	if !found && slices.Contains(x.store.Others, name) {
 		return Refuse, NoBox, ""
-	case action == Recreate && d.other(old.Labels) != "":
-		owner = d.other(old.Labels)
-		return Refuse, "a box of " + owner + " has this name", owner
-	case action == Create && stopped && d.options.ownership().Box(left) != hierarchy.Owned:
-		return Refuse, left.Name + ": " + d.options.ownership().Refusal(left), d.other(left.Labels)
+	}
+	if reason, owner := d.othersBox(action, old, left); reason != "" {
+		return Refuse, reason, owner
+	}
+	switch {
 	case stopped && (action == Keep || action == Create):
 		// The next run puts right what one leaves that was killed.
 		return Recreate, "an earlier run was stopped: " + left.Name + " is left of it", ""
@@ -199,6 +198,20 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 		}
 	}
 	return action, reason, ""
+}
+
+// othersBox returns why a box is not changed or created because of another config or
+// user: the box is another config's, or the one that waits is what another run has set
+// aside. The owner is a config.
+func (d *decider) othersBox(action Action, now, left hierarchy.StoredBox) (reason, owner string) {
+	switch {
+	case action == Recreate && d.other(now.Labels) != "":
+		owner = d.other(now.Labels)
+		return "a box of " + owner + " has this name", owner
+	case action == Create && left.Name != "" && d.options.ownership().Box(left) != hierarchy.Owned:
+		return left.Name + ": " + d.options.ownership().Refusal(left), d.other(left.Labels)
+	}
+	return "", ""
 }
 
 // mayBeRolledBack reports whether a box that differs from the config may do so since

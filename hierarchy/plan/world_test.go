@@ -248,9 +248,9 @@ func (w *world) box(s plan.Step) bool {
 	return true
 }
 
-// runs gives a box another image, from which ocisi made it.
-func (w *world) runs(box int, image, content string) {
-	b := &w.store.Boxes[box]
+// runs gives the first box another image, from which ocisi made it.
+func (w *world) runs(image, content string) {
+	b := &w.store.Boxes[0]
 	b.ImageID, b.Content, b.Labels[hierarchy.LabelImageID] = image, content, image
 }
 
