@@ -138,7 +138,7 @@ func head(path string) string {
 	return string(data)
 }
 
-// warnHidden warns, before everything is built anew, that docker's store was
+// warnHidden warns, before everything is rebuilt, that docker's store was
 // probably switched.
 func (s *session) warnHidden(ctx context.Context, stores plan.Stores) {
 	found, ok := stores[hierarchy.Docker]
