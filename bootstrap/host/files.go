@@ -7,11 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
-// Text returns the text of a file at an absolute path, "" when it cannot be read.
+// maxText is the largest file that Text returns, in bytes.
+const maxText = 4 << 20
+
+// Text returns the text of a file at an absolute path, "" when it cannot be read or
+// is too large.
 func (h Host) Text(name string) string {
-	data, _ := fs.ReadFile(h.Root, relative(name))
+	data, _ := input.ReadFile(h.Root, relative(name), maxText)
 	return string(data)
 }
 

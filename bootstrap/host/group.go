@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/klmcwhirter/ocisi/internal/input"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -19,6 +20,10 @@ type Group struct {
 	Members []string
 	Local   bool // it is in /etc/group, the only file that usermod edits
 }
+
+// maxDatabase is the largest file of the user database that is read, in bytes. Large
+// organizations have tens of thousands of lines.
+const maxDatabase = 16 << 20
 
 // getentMissing is getent's exit status for a key that it did not find.
 const getentMissing = 2
@@ -51,7 +56,7 @@ func (h Host) Group(ctx context.Context, name string) (Group, bool, error) {
 }
 
 func (h Host) groupIn(file, name string) (Group, bool, error) {
-	data, err := fs.ReadFile(h.Root, file)
+	data, err := input.ReadFile(h.Root, file, maxDatabase)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Group{}, false, nil
 	}
@@ -74,7 +79,7 @@ func parseGroup(line string) (Group, error) {
 	if len(fields) < 4 {
 		return Group{}, fmt.Errorf("reading group entry %q: fewer than four fields", line)
 	}
-	gid, err := strconv.Atoi(fields[2])
+	gid, err := parseID(fields[2])
 	if err != nil {
 		return Group{}, fmt.Errorf("reading group entry %q: %w", line, err)
 	}
@@ -108,7 +113,7 @@ func (h Host) ManagerGroups(ctx context.Context) ([]int, error) {
 	if pid, err := strconv.Atoi(out); err != nil || pid == 0 {
 		return nil, fmt.Errorf("asking for %s: it is not running: %w", unit, fs.ErrNotExist)
 	}
-	data, err := fs.ReadFile(h.Root, "proc/"+out+"/status")
+	data, err := input.ReadFile(h.Root, "proc/"+out+"/status", input.MaxSize)
 	if err != nil {
 		return nil, fmt.Errorf("reading the groups of %s: %w", unit, err)
 	}
@@ -134,7 +139,7 @@ func statusGroups(status string) ([]int, error) {
 			continue
 		}
 		for _, field := range fields {
-			gid, err := strconv.Atoi(field)
+			gid, err := parseID(field)
 			if err != nil {
 				return nil, err
 			}
@@ -142,6 +147,12 @@ func statusGroups(status string) ([]int, error) {
 		}
 	}
 	return gids, nil
+}
+
+// parseID reads a user or group ID, or a number of them.
+func parseID(text string) (int, error) {
+	id, err := strconv.ParseUint(text, 10, 32)
+	return int(id), err //nolint:gosec // 32 bits
 }
 
 // Range is a block of ids that a user may hand to containers.
@@ -152,14 +163,14 @@ type Range struct{ Start, Count int }
 // newuidmap does.
 func (h Host) SubIDs(file string) (own []Range, free int) {
 	free = 100000 // where useradd begins
-	data, _ := fs.ReadFile(h.Root, relative(file))
+	data, _ := input.ReadFile(h.Root, relative(file), maxDatabase)
 	for line := range strings.Lines(string(data)) {
 		fields := strings.Split(strings.TrimSpace(line), ":")
 		if len(fields) != 3 {
 			continue
 		}
-		start, err := strconv.Atoi(fields[1])
-		count, countErr := strconv.Atoi(fields[2])
+		start, err := parseID(fields[1])
+		count, countErr := parseID(fields[2])
 		if errors.Join(err, countErr) != nil {
 			continue
 		}

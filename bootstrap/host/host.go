@@ -10,7 +10,6 @@ package host
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klmcwhirter/ocisi/internal/input"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -62,9 +62,9 @@ type Release struct {
 
 // Release reads os-release. A host without one has an empty Release.
 func (h Host) Release() Release {
-	data, err := fs.ReadFile(h.Root, "etc/os-release")
+	data, err := input.ReadFile(h.Root, "etc/os-release", input.MaxSize)
 	if err != nil {
-		data, _ = fs.ReadFile(h.Root, "usr/lib/os-release")
+		data, _ = input.ReadFile(h.Root, "usr/lib/os-release", input.MaxSize)
 	}
 	values := map[string]string{}
 	for line := range strings.Lines(string(data)) {
@@ -102,8 +102,8 @@ func (i Image) DX() bool { return slices.Contains(strings.Split(i.Name, "-"), "d
 // An unreadable file is one that tells nothing.
 func (h Host) Image() (Image, bool) {
 	var image Image
-	data, err := fs.ReadFile(h.Root, "usr/share/ublue-os/image-info.json")
-	if err != nil || json.Unmarshal(data, &image) != nil {
+	data, err := input.ReadFile(h.Root, "usr/share/ublue-os/image-info.json", input.MaxSize)
+	if err != nil || input.Unmarshal(data, &image) != nil {
 		return Image{}, false
 	}
 	return image, true

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // OnBattery reports whether the machine runs on its battery: a battery is being
@@ -19,7 +21,7 @@ func (h Host) OnBattery() bool {
 	emptied := false
 	for _, s := range supplies {
 		tells := func(name string) string {
-			data, _ := fs.ReadFile(h.Root, path.Join(class, s.Name(), name))
+			data, _ := input.ReadFile(h.Root, path.Join(class, s.Name(), name), input.MaxSize)
 			return strings.TrimSpace(string(data))
 		}
 		switch {

@@ -18,7 +18,10 @@ import (
 func Apps(what string, files map[string][]byte) []string {
 	var exact, alike []string
 	for file, data := range files {
-		if _, launcher := Read(file, data, nil); launcher || path.Ext(file) != ".desktop" {
+		if path.Ext(file) != ".desktop" || len(data) > maxDesktop {
+			continue
+		}
+		if _, launcher := Read(file, data, nil); launcher {
 			continue
 		}
 		if file == what {
@@ -55,11 +58,18 @@ func first(files []string) []string {
 	return slices.DeleteFunc(files, func(file string) bool { return byName[path.Base(file)] != file })
 }
 
+// maxIcons is how many icons an application may have. One of its own, and one for
+// each action, are common.
+const maxIcons = 64
+
 // IconNames returns the icons that a desktop file names, each once: names
-// without extension, or absolute paths.
+// without extension, or absolute paths. Those above a limit are left out.
 func IconNames(desktop []byte) []string {
 	var names []string
 	for _, l := range parseDesktop(desktop) {
+		if len(names) == maxIcons {
+			break
+		}
 		if !l.changes() || l.base() != "Icon" {
 			continue
 		}

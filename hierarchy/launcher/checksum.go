@@ -11,8 +11,8 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
@@ -61,8 +61,8 @@ func sealScript(text string) string {
 // verifyScript verifies a script of ocisi by its owner line's values.
 func (f *Found) verifyScript(text string, values map[string]string) {
 	if before, rest, ok := strings.Cut(text, "\n"+checksumPrefix); ok {
-		sum, after, _ := strings.Cut(rest, "\n")
-		f.verify(sum == checksum([]byte(before+"\n"+after)), values["path"])
+		_, after, _ := strings.Cut(rest, "\n")
+		f.verify(sealScript(before+"\n"+after) == text, values["path"])
 		return
 	}
 	// Written before there were checksums: compare with what that version wrote.
@@ -96,16 +96,26 @@ func (f *Found) verifyDesktop(lines []desktopLine, keys map[string]string) {
 		f.verify(keys[own+"Format"] == unsealedFormat && f.unsealedDesktop(lines), f.Path)
 		return
 	}
-	var rest bytes.Buffer
-	sum := ""
+	i := slices.IndexFunc(lines, func(l desktopLine) bool { return l.group == desktopGroup && l.key == checksumKey })
+	sealed := i >= 0 && sealDesktop(slices.Concat(lines[:i], lines[i+1:])) == join(lines)
+	f.verify(sealed, unescape(keys[pathKey]))
+}
+
+// sealDesktop adds the line with the checksum to a desktop file, below the header
+// of its main group.
+func sealDesktop(lines []desktopLine) string {
+	header := slices.IndexFunc(lines, func(l desktopLine) bool { return l.header && l.group == desktopGroup })
+	line := checksumKey + "=" + checksum([]byte(join(lines))) + lines[header].end
+	return join(lines[:header+1]) + line + join(lines[header+1:])
+}
+
+// join returns a desktop file of lines.
+func join(lines []desktopLine) string {
+	var out strings.Builder
 	for _, l := range lines {
-		if l.group == desktopGroup && l.key == checksumKey && sum == "" {
-			sum = l.value
-			continue
-		}
-		rest.WriteString(l.text + l.end)
+		out.WriteString(l.text + l.end)
 	}
-	f.verify(sum == checksum(rest.Bytes()), unescape(keys[pathKey]))
+	return out.String()
 }
 
 // unsealedFormat is the last format of desktop files that had no checksum.
@@ -163,7 +173,7 @@ func sealIcon(at string, data []byte) ([]byte, bool) {
 		out = binary.BigEndian.AppendUint32(out, crc32.ChecksumIEEE(chunk))
 		return append(out, pngEnd...), true
 	case ".svg":
-		if bytes.Contains(data, []byte("<svg")) && utf8.Valid(data) {
+		if bytes.Contains(data, []byte("<svg")) && bytes.IndexByte(data, 0) < 0 { // not UTF-16
 			return append(bytes.Clone(data), "\n<!-- ocisi: "+mark+" -->\n"...), true
 		}
 	case ".xpm":
@@ -201,8 +211,9 @@ func (f *Found) verifyIcon(data []byte, sealed bool) {
 		f.verify(!sealed || !possible, f.Path)
 		return
 	}
-	values := decode(mark)
-	f.verify(values["checksum"] == checksum(icon), values["path"])
+	at := decode(mark)["path"]
+	again, _ := sealIcon(at, icon)
+	f.verify(bytes.Equal(again, data), at)
 }
 
 // decode returns the values of an owner line of a script, or of an icon's mark.

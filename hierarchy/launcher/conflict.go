@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // Reason is why a launcher must not be written.
@@ -147,7 +149,7 @@ func (h Host) editedAt(f File, sealed bool) (Found, bool) {
 	}
 	there := readIcon(h.Files, f.Path, sealed)
 	there.What, there.Owner = f.What, f.Owner
-	data, err := fs.ReadFile(h.Files, inFS(f.Path))
+	data, err := input.ReadFile(h.Files, inFS(f.Path), maxIcon)
 	return there, !there.Ours() && (err != nil || !bytes.Equal(data, f.Data))
 }
 

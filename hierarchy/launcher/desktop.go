@@ -115,20 +115,19 @@ func NewApp(o Owner, d Dirs, what, fileName string, desktop []byte, has func(ico
 	}
 	at := filepath.Join(d.Apps(), plainName(o.Box)+"-"+plainName(filepath.Base(fileName)))
 	var out strings.Builder
-	headed, end := 0, ""
+	headed := false
 	for _, l := range lines {
 		if text, keep := r.line(l); keep {
 			out.WriteString(text + l.end)
 		}
-		if l.group == desktopGroup && l.header && headed == 0 {
-			headed, end = out.Len(), l.end
+		if l.group == desktopGroup && l.header && !headed {
+			headed = true
 			for _, added := range r.added(d, what, fileName, at) {
 				out.WriteString(added + l.end)
 			}
 		}
 	}
-	text := out.String()
-	text = text[:headed] + checksumKey + "=" + checksum([]byte(text)) + end + text[headed:]
+	text := sealDesktop(parseDesktop([]byte(out.String())))
 	return File{
 		Kind:  App,
 		Path:  at,

@@ -220,6 +220,7 @@ func FuzzNewApp(f *testing.F) {
 	f.Add([]byte("[Desktop Entry]\r\nType = Application\r\nExec=a\r\n[Desktop Entry]\nTryExec=\n#x\n=y\n[x]\nIcon=\xff"), "b c", "/h %\"'\n")
 	f.Add([]byte("[Desktop Entry]\nType=Application\nExec=a\nPath=/x\n[[]\nName\n[Desktop Action ]"), "-", "")
 	f.Fuzz(func(t *testing.T, in []byte, box, home string) {
+		home = "/" + home
 		o := owner()
 		o.Box = box
 		got, err := NewApp(o, Dirs{Home: home}, "what", "x.desktop", in, func(icon string) bool { return len(icon)%2 == 0 })
@@ -251,7 +252,7 @@ func FuzzNewApp(f *testing.F) {
 				t.Fatalf("%q became %q", before, after)
 			}
 		}
-		if f, ok := Read(got.Path, got.Data, nil); box != "" && box == strings.Trim(box, " \t") && (!ok || f.Owner != o || !f.Ours()) {
+		if f, ok := Read(got.Path, got.Data, nil); box != "" && box == strings.Trim(box, blanks) && (!ok || f.Owner != o || !f.Ours()) {
 			t.Fatalf("read %+v, %v", f, ok)
 		}
 	})

@@ -22,7 +22,7 @@ func unescape(value string) string {
 // execWord returns a word of a key Exec, as it is in the file.
 func execWord(s string) string {
 	s = strings.ReplaceAll(s, "%", "%%")
-	if strings.ContainsAny(s, " \t\n\r\"'\\><~|&;$*?#()`") || s == "" {
+	if strings.ContainsAny(s, blanks+"\n\"'\\><~|&;$*?#()`") || s == "" {
 		s = `"` + strings.NewReplacer(`"`, `\"`, "`", "\\`", "$", `\$`, `\`, `\\`).Replace(s) + `"`
 	}
 	return escape(s)

@@ -41,6 +41,9 @@ func (f Found) at(path string) bool { return f.Path == path || slices.Contains(f
 // box, or returns false when it is none. Exists tells whether a program is there;
 // nil when it does not matter.
 func Read(at string, data []byte, exists func(path string) bool) (Found, bool) {
+	if len(data) > maxDesktop {
+		return Found{}, false
+	}
 	f := Found{File: File{Path: at, Data: data}}
 	read := f.readScript
 	if path.Ext(at) == ".desktop" {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // A larger file is no launcher. Desktop files have translations.
@@ -110,7 +112,7 @@ func readAt(files fs.FS, at string, limit int64) (Found, bool) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
 		return Found{}, false
 	}
-	data, err := fs.ReadFile(files, inFS(at))
+	data, err := input.ReadFile(files, inFS(at), limit)
 	if err != nil {
 		return Found{}, false
 	}
@@ -128,7 +130,7 @@ func readIcon(files fs.FS, at string, sealed bool) Found {
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxIcon {
 		return f
 	}
-	if data, err := fs.ReadFile(files, inFS(at)); err == nil {
+	if data, err := input.ReadFile(files, inFS(at), maxIcon); err == nil {
 		f.verifyIcon(data, sealed)
 		f.locate(files)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/internal/disk"
+	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // before is what was at a path.
@@ -61,14 +62,14 @@ func look(path string) (before, error) {
 	if err != nil {
 		return before{}, err
 	}
-	data, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return before{path: path, none: true}, nil
 	}
 	if err != nil {
 		return before{}, err
 	}
-	info, err := os.Stat(path)
+	data, err := input.ReadPath(path, maxIcon)
 	if err != nil {
 		return before{}, err
 	}
