@@ -73,6 +73,9 @@ type Engine interface {
 	Container(ctx context.Context, name string) (hierarchy.StoredBox, bool, error)
 	// RenameContainer gives a container, running or not, another name.
 	RenameContainer(ctx context.Context, id, name string) error
+	// Starts starts a container, and reports whether the engine could. The error is of
+	// an engine that did not answer.
+	Starts(ctx context.Context, id string) (bool, error)
 	// StopContainer asks a container's processes to end, and kills what is left
 	// after grace. One that does not run is fine.
 	StopContainer(ctx context.Context, id string, grace time.Duration) error

@@ -75,7 +75,8 @@ func each(t *testing.T, do func(t *testing.T, e store, d *box.Distrobox)) {
 			t.Cleanup(func() { _ = opened.Close() })
 			d := &box.Distrobox{
 				Runner: process.System{}, Home: home, User: os.Getenv("USER"), UID: os.Getuid(), Shell: os.Getenv("SHELL"),
-				Data: t.TempDir(), Host: launcher.Host{Files: os.DirFS("/")},
+				Owner: hierarchy.Ownership{UID: os.Getuid(), Config: "/a b/it's, 100%.yaml"},
+				Data:  t.TempDir(), Host: launcher.Host{Files: os.DirFS("/")},
 			}
 			if !old(t, d) { // an old one's enter disturbs another's start
 				t.Parallel()

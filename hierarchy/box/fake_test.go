@@ -165,6 +165,18 @@ func (w *world) RenameContainer(ctx context.Context, id, name string) error {
 	})
 }
 
+func (w *world) Starts(ctx context.Context, id string) (ok bool, err error) {
+	name := w.nameOf(id)
+	err = w.do(ctx, "start "+name, func() error {
+		b := w.boxes[name]
+		ok = !w.broken[b.ID] && !w.broken[b.ImageID]
+		b.Running = ok
+		w.boxes[name] = b
+		return nil
+	})
+	return ok, err
+}
+
 func (w *world) StopContainer(ctx context.Context, id string, _ time.Duration) error {
 	name := w.nameOf(id)
 	return w.do(ctx, "stop "+name, func() error {

@@ -49,7 +49,8 @@ func TestRealKeep(t *testing.T) {
 		if err := os.Remove(launcher); err != nil {
 			t.Fatal(err)
 		}
-		e.must(t, "container", "create", "--name", name+".ocisi-old", "--label", hierarchy.LabelBox+"="+name, image, "true")
+		now, _, _ := e.Inspect(t.Context(), s.Image)
+		e.must(t, "container", "create", "--name", name+".ocisi-old", "--label", hierarchy.LabelBox+"="+name, "--label", hierarchy.LabelImageID+"="+now.ID, image, "true")
 		replace("one aside", true)
 		if _, aside, _ := e.Container(t.Context(), name+".ocisi-old"); aside {
 			t.Error("what was aside is still there")

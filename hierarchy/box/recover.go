@@ -116,7 +116,7 @@ func (j *job) works(ctx context.Context, c *change, now hierarchy.StoredBox) (bo
 
 // isEvidence reports whether the error of a start shows that the box itself does
 // not work: it was entered and is not as it must be, it did not answer in time, or
-// the engine started it and it ended. A missing program, or an engine that does
+// the engine started it and it ended, or cannot start it. A missing program, or an engine that does
 // not answer, shows nothing.
 func (j *job) isEvidence(ctx context.Context, c hierarchy.StoredBox, err error) bool {
 	switch {
@@ -126,7 +126,15 @@ func (j *job) isEvidence(ctx context.Context, c hierarchy.StoredBox, err error) 
 		return true
 	}
 	now, found, err := j.store.Container(ctx, c.Name)
-	return err == nil && found && now.ID == c.ID && !now.Running && now.Started != c.Started
+	switch {
+	case err != nil || !found || now.ID != c.ID || now.Running:
+		return false
+	case now.Started != c.Started:
+		return true
+	}
+	// distrobox did not get as far as that: is it the box, or distrobox?
+	started, err := j.store.Starts(ctx, c.ID)
+	return err == nil && !started
 }
 
 // try starts a box. One that fails at once is asked twice: an engine that is

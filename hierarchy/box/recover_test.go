@@ -258,3 +258,16 @@ func TestRecoverWithoutEvidence(t *testing.T) {
 		})
 	}
 }
+
+// A box that the engine itself cannot start does not work, although distrobox did not
+// start it either.
+func TestRecoverOfABoxThatTheEngineCannotStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t).has("tool.ocisi-old", byOcisi("tool")).has("tool", byOcisi("tool"))
+		w.broken["box2"] = true
+		w.before = func(c process.Cmd) (bool, error) { return false, failed(c) }
+		if err := w.maker().Recover(t.Context(), w, spec(), w.list(), nil); err != nil || w.names() != "tool=box1 tool.ocisi-1=box2" {
+			t.Errorf("error %v, boxes %s", err, w.names())
+		}
+	})
+}

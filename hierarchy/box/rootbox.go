@@ -83,6 +83,15 @@ func (r rootStore) RenameContainer(ctx context.Context, id, name string) error {
 	return r.run(ctx, "container", "rename", id, name)
 }
 
+// Starts implements Engine.
+func (r rootStore) Starts(ctx context.Context, id string) (bool, error) {
+	err := r.run(ctx, "container", "start", id)
+	if pe, failed := errors.AsType[*process.Error](err); failed && pe.Exit >= 125 { // podman's own, not sudo's
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // StopContainer implements Engine.
 func (r rootStore) StopContainer(ctx context.Context, id string, grace time.Duration) error {
 	return r.run(ctx, "container", "stop", "--time", strconv.Itoa(int(grace/time.Second)), id)

@@ -34,6 +34,19 @@ func (e *Engine) StopContainer(ctx context.Context, id string, grace time.Durati
 	return fmt.Errorf("stopping container %s: %w", briefly(id), inWords(ctx, err))
 }
 
+// Starts starts the container of an ID, and reports whether the engine could: false
+// is its answer that it cannot, and an error means that it did not answer.
+func (e *Engine) Starts(ctx context.Context, id string) (bool, error) {
+	ctx, cancel := e.ask(ctx)
+	defer cancel()
+	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
+	answered := errdefs.IsInternal(err) || errdefs.IsInvalidArgument(err) || errdefs.IsConflict(err)
+	if err != nil && !answered {
+		return false, fmt.Errorf("starting container %s: %w", briefly(id), inWords(ctx, err))
+	}
+	return err == nil, nil
+}
+
 // Boxes returns every container that distrobox or ocisi made.
 func (e *Engine) Boxes(ctx context.Context) ([]hierarchy.StoredBox, error) {
 	ctx, cancel := e.ask(ctx)

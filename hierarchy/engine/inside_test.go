@@ -87,6 +87,33 @@ func TestStopContainer(t *testing.T) {
 	})
 }
 
+// An engine that cannot start a container says so; one that does not answer, or that
+// has no such container, has said nothing about it.
+func TestStarts(t *testing.T) {
+	each(t, withBox(), func(t *testing.T, s *story) {
+		if ok, err := s.Starts(t.Context(), "ended"); !ok || err != nil {
+			t.Errorf("%v, %v", ok, err)
+		}
+		if b, _, err := s.Container(t.Context(), "ended"); err != nil || !b.Running {
+			t.Errorf("%+v, %v", b, err)
+		}
+		if ok, err := s.Starts(t.Context(), "nosuch"); ok || err == nil {
+			t.Errorf("no such container: %v, %v", ok, err)
+		}
+		for verdict, answers := range map[enginetest.Verdict]bool{enginetest.Fail: true, enginetest.Cut: false} {
+			s.server.Watch(func(point string, done bool) enginetest.Verdict {
+				if strings.HasSuffix(point, "/start") && !done {
+					return verdict
+				}
+				return enginetest.Pass
+			})
+			if ok, err := s.Starts(t.Context(), "ended"); ok || (err == nil) != answers {
+				t.Errorf("%v: %v, %v", verdict, ok, err)
+			}
+		}
+	})
+}
+
 func TestRemoveContainerVolumes(t *testing.T) {
 	each(t, withBox(), func(t *testing.T, s *story) {
 		s.ok(s.RemoveContainer(t.Context(), "box"))
