@@ -164,21 +164,29 @@ func (s *sight) tree(at place) (seen bool, err error) {
 	if !at.dir() || !utf8.ValidString(at.path) {
 		return true, s.add(at)
 	}
-	children, err := s.children(at, "*")
-	if err != nil {
+	if seen, err = s.below(at); err != nil {
 		return false, err
-	}
-	for _, c := range children {
-		below, err := s.tree(c)
-		if err != nil {
-			return false, err
-		}
-		seen = seen || below
 	}
 	if at.path == "" || at.ignored && !seen {
 		return seen, nil
 	}
 	return true, s.add(at)
+}
+
+// below finds all below a directory, and reports whether any of it is seen.
+func (s *sight) below(at place) (seen bool, err error) {
+	children, err := s.children(at, "*")
+	if err != nil {
+		return false, err
+	}
+	for _, c := range children {
+		one, err := s.tree(c)
+		if err != nil {
+			return false, err
+		}
+		seen = seen || one
+	}
+	return seen, nil
 }
 
 // mayHold reports whether a rule that begins with ! can bring back something

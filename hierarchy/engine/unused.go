@@ -211,8 +211,23 @@ func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
 		}
 		freed += c.Size
 	}
+	gone, err := e.pruneImages(ctx, common(u.Images, now.Images))
+	errs = append(errs, err)
+	freed += layers.Freed(stored, layers.Analyze(stored), gone) + sum(now.copied, gone)
+	if e.differs.buildKit && (u.Cache > 0 || len(gone) > 0) {
+		n, err := e.pruneCache(ctx, now.cached)
+		freed += n
+		errs = append(errs, err)
+	}
+	return freed, errors.Join(errs...)
+}
+
+// pruneImages removes names of images, and returns the IDs of those images that
+// no longer exist.
+func (e *Engine) pruneImages(ctx context.Context, images []Item) (map[string]bool, error) {
 	gone := make(map[string]bool)
-	for _, im := range common(u.Images, now.Images) {
+	var errs []error
+	for _, im := range images {
 		name := im.Name
 		if name == shortID(im.ID) {
 			name = im.ID
@@ -221,17 +236,11 @@ func (e *Engine) Prune(ctx context.Context, u Unused) (freed int64, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		if _, there, err := e.Inspect(ctx, im.ID); err == nil && !there {
+		if _, found, err := e.Inspect(ctx, im.ID); err == nil && !found {
 			gone[im.ID] = true
 		}
 	}
-	freed += layers.Freed(stored, layers.Analyze(stored), gone) + sum(now.copied, gone)
-	if e.differs.buildKit && (u.Cache > 0 || len(gone) > 0) {
-		n, err := e.pruneCache(ctx, now.cached)
-		freed += n
-		errs = append(errs, err)
-	}
-	return freed, errors.Join(errs...)
+	return gone, errors.Join(errs...)
 }
 
 // common returns the items of a that are also in b, with b's sizes.

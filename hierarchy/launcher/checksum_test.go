@@ -55,15 +55,6 @@ func (w *world) scan() []Found {
 	return Scan(os.DirFS(w.root), w.Dirs, []string{w.Bins(tools())})
 }
 
-func (w *world) read(path string) []byte {
-	w.t.Helper()
-	data, err := os.ReadFile(w.root + path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return data
-}
-
 // What ocisi wrote is its own, and so is what it wrote before there were checksums.
 func TestOurs(t *testing.T) {
 	t.Parallel()

@@ -93,11 +93,17 @@ func (h Host) taken(f File) (Reason, string) {
 		return "", ""
 	case !launcher:
 		return NotOurs, ""
-	case there.Owner.Is(f.Owner):
-		if there.CopyOf != "" && !there.moved(f) {
-			return Copy, there.CopyOf
-		}
-		return "", ""
+	case !there.Owner.Is(f.Owner):
+		return h.takenByOther(there)
+	case there.CopyOf != "" && !there.moved(f):
+		return Copy, there.CopyOf
+	}
+	return "", ""
+}
+
+// takenByOther returns why the launcher of another box stays, or "".
+func (h Host) takenByOther(there Found) (Reason, string) {
+	switch {
 	case !h.gone(there.Owner) && (h.Dropped == nil || !h.Dropped(there.Owner)):
 		return OtherBox, there.Owner.name()
 	case there.By == Ocisi && there.CopyOf != "":

@@ -189,14 +189,17 @@ func Lacking(found []Found, o Owner, b hierarchy.Box, d Dirs) []string {
 		}
 	}
 	for _, app := range b.ExportedApps {
-		if !slices.ContainsFunc(found, func(f Found) bool {
-			current := f.Ours() && !f.old && f.Owner == o || f.editedFor(o)
-			return current && f.Kind == App && f.What == app && strings.HasPrefix(f.Path, d.Apps()+"/")
-		}) {
+		if !slices.ContainsFunc(found, func(f Found) bool { return f.exports(app, o, d) }) {
 			lacking = append(lacking, app)
 		}
 	}
 	return lacking
+}
+
+// exports reports whether a launcher is the one of an application of a box.
+func (f Found) exports(app string, o Owner, d Dirs) bool {
+	current := f.Ours() && !f.old && f.Owner == o || f.editedFor(o)
+	return current && f.Kind == App && f.What == app && strings.HasPrefix(f.Path, d.Apps()+"/")
 }
 
 // editedFor reports whether a launcher of a box was edited in its place.

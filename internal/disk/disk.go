@@ -96,9 +96,9 @@ const maxLinks = 40
 func Target(path string) (string, error) {
 	at := path
 	for range maxLinks {
-		info, err := os.Lstat(at)
-		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
-			return at, nil // another error is the write's, too
+		// An error of Lstat is the error of the write, too.
+		if info, err := os.Lstat(at); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return at, nil
 		}
 		to, err := os.Readlink(at)
 		if err != nil {
