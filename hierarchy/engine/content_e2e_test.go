@@ -100,13 +100,22 @@ func TestRealPullByDigest(t *testing.T) {
 		if digest == "" {
 			t.Fatalf("no digest of the base: %+v", im)
 		}
-		// The name moves to another image, and comes back with the digest.
+		// A name that an image has which was built here stays with it; the digest is found.
+		// Once the name is free, it comes back with the digest.
 		ref := w.name("moved")
 		other := w.build(w.recipe(ref, base, "RUN echo moved"))
 		w.run("tag", ref, base)
 		if moved, _, err := w.e.Inspect(t.Context(), base); err != nil || moved.ID != other {
 			t.Fatalf("the name has not moved: %+v, %v", moved, err)
 		}
+		w.ok(w.e.Pull(t.Context(), base, digest, w.tell))
+		if moved, _, err := w.e.Inspect(t.Context(), base); err != nil || moved.ID != other {
+			t.Errorf("the name of another image has moved: %+v, %v", moved, err)
+		}
+		if pulled, found, err := w.e.Inspect(t.Context(), hierarchy.WithDigest(base, digest)); err != nil || !found || pulled.ID != im.ID {
+			t.Errorf("by digest: %+v, %t, %v", pulled, found, err)
+		}
+		w.run("rmi", base)
 		w.ok(w.e.Pull(t.Context(), base, digest, w.tell))
 		back, _, err := w.e.Inspect(t.Context(), base)
 		w.ok(err)

@@ -205,14 +205,18 @@ func TestE2EPrune(t *testing.T) {
 		}
 		freed, err := w.e.Prune(t.Context(), u)
 		// Of the cache, what was listed and nothing else.
-		if freed -= u.Cache; err != nil || freed < 3_900_000 || freed > 4_500_000 {
+		info, err2 := w.e.Info(t.Context())
+		w.ok(err2)
+		size := int64(4_000_000)
+		if info.Store == engine.ContainerdStore {
+			size *= 2 // a blob, which random bytes do not compress, and a snapshot
+		}
+		if freed -= u.Cache; err != nil || freed < size-100_000 || freed > size+500_000 {
 			t.Errorf("%d bytes freed besides a cache of %d, %v", freed, u.Cache, err)
 		}
 		if after, err := w.e.Unused(t.Context(), nil); err != nil || after.Cache != 0 {
 			t.Errorf("afterwards the cache has %d bytes, %v", after.Cache, err)
 		}
-		info, err := w.e.Info(t.Context())
-		w.ok(err)
 		if info.Store == engine.ContainerdStore {
 			return // docker counts what images hold there as dangling, too
 		}
