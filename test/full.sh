@@ -15,7 +15,7 @@ full() {
 test/programs.sh bin/test
 names=() start=$SECONDS
 full full-forky forky "$all"
-OCISI_HOST_STORE=containerd full full-containerd forky '^TestStories$/^docker$'
+OCISI_HOST_STORE=containerd full full-containerd forky '^TestStories$/^docker$|^TestPackages$/^engine$'
 full full-trixie trixie "$all"
 full full-bookworm bookworm "$all"
 exec test/report.sh $((SECONDS - start)) "${names[@]}"
