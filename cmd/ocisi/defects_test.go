@@ -16,6 +16,9 @@ import (
 // defects is how many the predecessor had that docs/defects.md tells of.
 const defects = 37
 
+// findings is the number of rows of the second table of docs/defects.md.
+const findings = 43
+
 // Each row of docs/defects.md names what shows that ocisi does not have a defect:
 // a story that has a section of its number, or a test function.
 func TestDefectsAreShown(t *testing.T) {
@@ -65,6 +68,38 @@ func testExists(file, name, story string) error {
 		return fmt.Errorf("nothing in %s is like %s", file, want)
 	}
 	return nil
+}
+
+// Each row of the second table of docs/defects.md, with a letter and a number,
+// links at least one test function or story that exists.
+func TestFindingsHaveTests(t *testing.T) {
+	t.Parallel()
+	docs := filepath.Join("..", "..", "docs")
+	data, err := os.ReadFile(filepath.Join(docs, "defects.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| ([A-D]\d+) \|.*\|([^|]*)\|$`)
+	link := regexp.MustCompile(`\[([^]]+)\]\(([^)]+)\)`)
+	seen := map[string]bool{}
+	for _, m := range row.FindAllStringSubmatch(string(data), -1) {
+		links := link.FindAllStringSubmatch(m[2], -1)
+		if seen[m[1]] || len(links) == 0 {
+			t.Errorf("finding %s: a second row, or one without a test", m[1])
+		}
+		seen[m[1]] = true
+		for _, l := range links {
+			text, err := os.ReadFile(filepath.Join(docs, l[2]))
+			if err != nil {
+				t.Errorf("finding %s: %v", m[1], err)
+			} else if strings.HasSuffix(l[2], ".go") && !strings.Contains(string(text), "func "+l[1]+"(") {
+				t.Errorf("finding %s: no function %s in %s", m[1], l[1], l[2])
+			}
+		}
+	}
+	if len(seen) != findings {
+		t.Errorf("%d findings, want %d", len(seen), findings)
+	}
 }
 
 // The program needs nothing beside it: no interpreter, no library, no program,
