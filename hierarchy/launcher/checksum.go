@@ -19,7 +19,7 @@ import (
 
 // Every launcher contains the path that it was written for and a checksum of the
 // rest of its content. So a copy, and an edited file, can be told from what ocisi
-// wrote, without a database. See docs/decisions/0038-launcher-checksums.md.
+// wrote, without a database. See docs/decisions/0035-launcher-checksums.md.
 
 // checksum returns the checksum of a content, with the name of the algorithm.
 func checksum(data []byte) string {
