@@ -171,28 +171,18 @@ func (c *clinic) waitingBoxes(ctx context.Context, _ doctor.Facts) doctor.Result
 // migratedBoxes reports boxes that distrobox migrate has committed to an image of
 // their own.
 func (c *clinic) migratedBoxes(ctx context.Context, _ doctor.Facts) doctor.Result {
-	var migrated, fixes []string
+	var migrated, names []string
 	seen := 0
 	asked, err := c.each(func(e *engine.Engine) error {
 		boxes, err := e.Boxes(ctx)
-		if err != nil {
-			return err
-		}
 		seen += len(boxes)
-		if !slices.ContainsFunc(boxes, func(b hierarchy.StoredBox) bool { return b.Labels[hierarchy.LabelImageID] != b.ImageID }) {
-			return nil // no request for images
-		}
-		store, err := e.Observe(ctx, nil)
-		if err != nil {
-			return err
-		}
 		for _, b := range boxes {
-			if ref, ok := hierarchy.MigratedImage(b, store.Images); ok {
-				migrated = append(migrated, fmt.Sprintf("%s (%s)", b.Name, ref))
-				fixes = append(fixes, fmt.Sprintf("%s rename %s %s.migrated", e.Manager(), b.Name, b.Name))
+			if _, role, _ := b.Role(); role == hierarchy.Current && b.Migrated() {
+				migrated = append(migrated, fmt.Sprintf("%s (%s)", b.Name, hierarchy.FamiliarRef(b.Image)))
+				names = append(names, b.Name)
 			}
 		}
-		return nil
+		return err
 	})
 	switch r := c.unasked(asked, err); {
 	case r != nil:
@@ -201,7 +191,7 @@ func (c *clinic) migratedBoxes(ctx context.Context, _ doctor.Facts) doctor.Resul
 		return found(doctor.OK, count(seen, "box", "boxes")+", none made by distrobox migrate")
 	}
 	return found(doctor.Warn, "distrobox migrate created these boxes from images of their own, so ocisi no longer updates them: "+strings.Join(migrated, ", ")+
-		". Rename each to keep what is in it, and create it from its image again", append(fixes, c.env.self(c.path)+" process")...)
+		". What they are now stays as a generation", c.env.self(c.path)+" process --take-back "+strings.Join(names, " "))
 }
 
 // helpers tells of boxes that were made by a distrobox that is no longer where
