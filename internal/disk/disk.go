@@ -96,8 +96,7 @@ const maxLinks = 40
 func Target(path string) (string, error) {
 	at := path
 	for range maxLinks {
-		// An error of Lstat is the error of the write, too.
-		if info, err := os.Lstat(at); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		if !isLink(at) {
 			return at, nil
 		}
 		to, err := os.Readlink(at)
@@ -114,6 +113,13 @@ func Target(path string) (string, error) {
 		at = filepath.Join(dir, filepath.Base(to))
 	}
 	return "", &LinkError{Path: path, To: at, Err: syscall.ELOOP}
+}
+
+// isLink reports whether a path is a symlink. An error of Lstat is the error of a
+// write, too.
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // dirOf returns the folder of a path, not cleaned.
