@@ -54,6 +54,7 @@ func TestClosedPipe(t *testing.T) {
 // output has no reader.
 func TestInterruptedPipe(t *testing.T) {
 	t.Parallel()
+	defaultSignals(t)
 	w := editedWorld(t)
 	block := filepath.Join(w.dir, "docker-build.block")
 	if err := os.WriteFile(block, nil, 0o600); err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -53,9 +54,19 @@ func startOpen(t *testing.T, cmd *exec.Cmd) started {
 	return started{cmd, in, bufio.NewReader(out), bufio.NewReader(errs)}
 }
 
+// defaultSignals makes programs that the test starts get the default of SIGHUP and
+// SIGINT, also where nohup or a shell has the test ignore them.
+func defaultSignals(t *testing.T) {
+	t.Helper()
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP, syscall.SIGINT) // a signal with a handler has its default after exec
+	t.Cleanup(func() { signal.Stop(c) })
+}
+
 // A question ends at the first signal, and the lock with it.
 func TestSignalAtQuestion(t *testing.T) {
 	t.Parallel()
+	defaultSignals(t)
 	registry, err := startRegistry()
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +96,7 @@ func TestSignalAtQuestion(t *testing.T) {
 // which is not stopped by the first one.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
+	defaultSignals(t)
 	w := newWorld(t, filepath.Join(worldsRoot(t), "fw00000"), nil)
 	t.Cleanup(w.close)
 	w.write(t, map[string]string{".config/ocisi/ocisi.yaml": "[]\n", "editor": "#!/bin/sh\necho ready\nread line\nexit 0\n"})
