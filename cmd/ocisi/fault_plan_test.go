@@ -199,6 +199,7 @@ func (b bounds) check(o outcome) error {
 		for _, k := range kinds() {
 			least[k] = min(1, b.faults[k.mishap])
 		}
+		least[kind{unread, true}] = 1
 	case exhaustive():
 		every = 1
 	}
