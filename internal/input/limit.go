@@ -51,10 +51,14 @@ func ReadFile(files fs.FS, name string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// ReadPath is [ReadFile] for an absolute path, below [Root].
+// ReadPath is [ReadFile] for a path of the host, absolute or below the working
+// directory, as [Root] opens it.
 func ReadPath(path string, limit int64) ([]byte, error) {
-	name := strings.TrimPrefix(filepath.ToSlash(filepath.Clean(path)), "/")
-	data, err := ReadFile(Root("/"), name, limit)
+	at, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := ReadFile(Root("/"), strings.TrimPrefix(filepath.ToSlash(at), "/"), limit)
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		pe.Path = path
 	}

@@ -57,3 +57,13 @@ func TestRoot(t *testing.T) {
 		t.Errorf("link: %v, %v", info, err)
 	}
 }
+
+func TestReadPathRelative(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("auth.json", []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := input.ReadPath("auth.json", 10); err != nil || string(data) != "{}" {
+		t.Errorf("%q, %v", data, err)
+	}
+}

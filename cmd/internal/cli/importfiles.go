@@ -13,7 +13,6 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
-	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
 // schemaFile is what the schema is called beside the default config.
@@ -154,7 +153,7 @@ func (o *importOptions) folder(f predecessor.Folder) ([]imported, error) {
 		if err != nil {
 			return err
 		}
-		data, err := input.ReadFile(o.env.Files, name, input.MaxSize)
+		data, err := fs.ReadFile(o.env.Files, name) // copied, not parsed: any size
 		files = append(files, imported{path: f.To + strings.TrimPrefix(name, root), data: data, mode: info.Mode().Perm()})
 		return err
 	})

@@ -17,7 +17,7 @@ const sealQueries = 8
 // proved returns what create plans. An image with ocisi's labels may have been built
 // from one of ocisi's by somebody else. So the images that steps replace, or build
 // on, are queried, and if one of them is not ocisi's, the plan is made again without
-// it: make is given the IDs of such images. A plan without changes costs nothing.
+// it: create is given the IDs of such images. A plan without changes costs nothing.
 func (s *session) proved(ctx context.Context, stores plan.Stores, create func(foreign map[string]bool) plan.Plan) (plan.Plan, error) {
 	p := create(nil)
 	foreign, err := s.foreign(ctx, touched(stores, p.Steps))

@@ -20,16 +20,15 @@ import (
 // session is the engines of one run, and does the work of a plan's steps with
 // them: it is apply's Puller, Builder, Boxer, Remover and Copier.
 type session struct {
-	env     Env
-	engines map[hierarchy.Manager]*engine.Engine
-	boxes   box.Distrobox
-	config  string // path of the config
-	force   bool   // boxes that somebody is in are replaced, too
-	// boxes that hold what their images do not are replaced, too
-	replaceDrifted bool
-	takeBack       bool // boxes that distrobox migrate has recreated are replaced
-	locked         bool // this run holds the lock
-	dry            bool // this run changes nothing
+	env      Env
+	engines  map[hierarchy.Manager]*engine.Engine
+	boxes    box.Distrobox
+	config   string // path of the config
+	force    bool   // boxes that somebody is in are replaced, too
+	takeBack bool   // boxes that distrobox migrate has recreated are replaced
+	locked   bool   // this run holds the lock
+
+	replaceDrifted bool // boxes that hold what their images do not are replaced, too
 
 	restoring sync.Mutex // the engines are asked at once, and the lock is one
 
@@ -64,7 +63,7 @@ func (env Env) open(ctx context.Context, managers []hierarchy.Manager, config st
 
 // configure tells the session what the config and the flags say about boxes.
 func (s *session) configure(l *loaded, force, dry bool) {
-	s.force, s.locked, s.dry = force, !dry, dry
+	s.force, s.locked = force, !dry
 	s.boxes.Start = l.startTimeout
 	s.boxes.Host.Dropped = func(o launcher.Owner) bool {
 		return s.env.sameFile(o.Config, l.config.File) && !slices.ContainsFunc(l.all.Boxes(), func(im hierarchy.Image) bool {
