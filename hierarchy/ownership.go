@@ -100,14 +100,29 @@ func (o Ownership) claim(labels map[string]string, proved bool) Claim {
 	if uid := labels[LabelUID]; uid != "" && o.UID >= 0 && uid != strconv.Itoa(o.UID) {
 		return OtherUser
 	}
-	if config := labels[LabelConfig]; config != "" && !o.same(config) && o.Exists != nil && o.Exists(config) {
+	if o.OtherConfig(labels) != "" {
 		return OtherConfig
 	}
 	return Owned
 }
 
-// FromConfig reports whether labels name this run's config. Unlike Owned, it is
-// false for what was made from a config that no longer exists.
+// OtherConfig returns the path of the config that labels name, if it is not this
+// run's and exists; otherwise "".
+func (o Ownership) OtherConfig(labels map[string]string) string {
+	config := labels[LabelConfig]
+	if config == "" || o.same(config) || o.Exists == nil || !o.Exists(config) {
+		return ""
+	}
+	return config
+}
+
+// OwnsBox reports whether a container is Owned and was made from this run's config.
+// It is false for one that was made from a config that no longer exists.
+func (o Ownership) OwnsBox(b StoredBox) bool {
+	return o.Box(b) == Owned && o.FromConfig(b.Labels)
+}
+
+// FromConfig reports whether labels name this run's config.
 func (o Ownership) FromConfig(labels map[string]string) bool {
 	return labels[LabelConfig] != "" && o.same(labels[LabelConfig])
 }

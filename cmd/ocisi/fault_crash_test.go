@@ -145,6 +145,12 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
+func (o *output) reset() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf.Reset()
+}
+
 // simulate runs ocisi within this process and kills it by a [crash], if it
 // reaches the moment. The caller calls release when it has no more use for the
 // world: what is left of the run then fails, which is over once ended is closed.

@@ -48,6 +48,7 @@ func kinds() []kind {
 type injection struct {
 	kind
 	fate
+	others []moment // used instead when the run never reaches At
 }
 
 func (in injection) String() string { return fmt.Sprintf("%s/%s", in.kind, in.At) }
@@ -84,7 +85,11 @@ func (s *faultTest) plan(seed uint64) (all []injection) {
 			if !k.real {
 				f.Delay = time.Duration(i % 2) // see faultyRunner.simulate
 			}
-			all = append(all, injection{k, f})
+			in := injection{kind: k, fate: f}
+			if underRace { // there is only one of each kind
+				in.others = faultseed.Sample(points[k.mishap], 3, random)
+			}
+			all = append(all, in)
 		}
 	}
 	return all

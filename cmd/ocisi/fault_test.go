@@ -144,6 +144,17 @@ func (s *faultTest) undisturbed(t *testing.T) {
 
 // inject reports whether a fault was injected into a run.
 func (s *faultTest) inject(t *testing.T, in injection) bool {
+	for _, at := range append([]moment{in.At}, in.others...) {
+		in.At = at
+		if s.reached(t, in) || t.Failed() {
+			return !t.Failed()
+		}
+	}
+	return false
+}
+
+// reached reports whether a fault was injected at its moment.
+func (s *faultTest) reached(t *testing.T, in injection) bool {
 	for range 4 {
 		if s.injected(t, in) {
 			return true

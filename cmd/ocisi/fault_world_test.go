@@ -293,8 +293,8 @@ func (w *world) user(out io.Writer) cli.Env {
 // run runs ocisi within this process. With a fault, one that waits for much
 // longer than its patience is told to end, as by Ctrl-C.
 func (w *world) run(f fate, args ...string) ran {
-	var out bytes.Buffer
-	env := w.user(&out)
+	out := &output{crash: newCrash()}
+	env := w.user(out)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if f.Patience != 0 {
@@ -314,7 +314,7 @@ func (w *world) run(f fate, args ...string) ran {
 		// A lock goes with its file: a process that another test is just starting
 		// may still have it for a moment.
 		time.Sleep(10 * time.Millisecond)
-		out.Reset()
+		out.reset()
 		status = cli.Main(ctx, env, args)
 	}
 	return ran{status, out.String()}

@@ -112,9 +112,10 @@ type Spec struct {
 	// (hierarchy.Ownership.TakeBack); it becomes a generation as any other.
 	TakeBack bool
 
-	// Drifted reports whether a generation holds what its image does not, so that it
-	// is not removed without a question. Nil: none does.
-	Drifted func(ctx context.Context, b hierarchy.StoredBox) bool
+	// Drifted reports whether a generation contains packages or files that its image
+	// does not have. Such a generation, and one for which it returns an error, is not
+	// removed. Nil: none is drifted.
+	Drifted func(ctx context.Context, b hierarchy.StoredBox) (bool, error)
 
 	nonce string // of this run; the label of the box that it creates
 }

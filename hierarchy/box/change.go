@@ -192,12 +192,16 @@ func (j *job) surplus(ctx context.Context) error {
 		if n > 0 {
 			continue
 		}
-		if err == nil && j.spec.Drifted != nil && j.spec.Drifted(ctx, all[i]) {
-			j.say("the old box %s is kept: it holds what its image does not", all[i].Name)
+		drifted := false
+		if err == nil && j.spec.Drifted != nil {
+			drifted, err = j.spec.Drifted(ctx, all[i])
+		}
+		if drifted {
+			j.say("keeping the old box %s: it contains packages or files that its image does not have", all[i].Name)
 			continue
 		}
-		j.say("removing the old box %s", all[i].Name)
 		if err == nil {
+			j.say("removing the old box %s", all[i].Name)
 			err = j.remove(ctx, all[i])
 		}
 		if err != nil {

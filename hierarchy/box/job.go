@@ -3,7 +3,6 @@ package box
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,9 +40,7 @@ func (d *Distrobox) nonce() string {
 	if d.Nonce != nil {
 		return d.Nonce()
 	}
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // it never fails: see crypto/rand
-	return hex.EncodeToString(random)
+	return rand.Text()
 }
 
 // prepare checks all that can be checked before anything is touched.

@@ -132,14 +132,31 @@ func TestTrimOfDrift(t *testing.T) {
 	}
 	s := spec(func(s *Spec) {
 		s.Keep = 1
-		s.Drifted = func(_ context.Context, b hierarchy.StoredBox) bool { return b.Name == "tool.ocisi-2" }
+		s.Drifted = func(_ context.Context, b hierarchy.StoredBox) (bool, error) { return b.Name == "tool.ocisi-2", nil }
 	})
 	said := ""
 	out, err := w.maker().Trim(t.Context(), w, s, func(p progress) { said += p.Title + "\n" })
 	if err != nil || len(out.Removed) != 1 || w.names() != "tool=box1 tool.ocisi-2=box3 tool.ocisi-3=box4" {
 		t.Errorf("error %v, boxes %s", err, w.names())
 	}
-	if want := "the old box tool.ocisi-2 is kept: it holds what its image does not\n"; !strings.Contains(said, want) {
+	if want := "keeping the old box tool.ocisi-2: it contains packages or files that its image does not have\n"; !strings.Contains(said, want) {
 		t.Errorf("said %q", said)
+	}
+}
+
+// A generation whose drift is unknown is kept, and the error is reported.
+func TestTrimOfUnknownDrift(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"tool", "tool.ocisi-1", "tool.ocisi-2"} {
+		w.has(name, byOcisi("tool"))
+	}
+	broken := errors.New("no answer")
+	s := spec(func(s *Spec) {
+		s.Keep = 1
+		s.Drifted = func(context.Context, hierarchy.StoredBox) (bool, error) { return false, broken }
+	})
+	out, err := w.maker().Trim(t.Context(), w, s, nil)
+	if !errors.Is(err, broken) || len(out.Removed) > 0 || w.names() != "tool=box1 tool.ocisi-1=box2 tool.ocisi-2=box3" {
+		t.Errorf("error %v, boxes %s", err, w.names())
 	}
 }

@@ -197,10 +197,11 @@ func TestWorkingContainers(t *testing.T) {
 		{"Id":"box","Names":["base-working-container"],"State":"running"},
 		{"Id":"other","Names":["x"],"State":"storage"},
 		{"Id":"unnamed","State":"storage"}]`
-	if got := workingContainers(ps); !slices.Equal(got, []string{"new"}) {
-		t.Errorf("got %v", got)
+	list, err := parseExternal(ps)
+	if got := workingContainers(list); err != nil || !slices.Equal(got, []string{"new"}) {
+		t.Errorf("got %v, %v", got, err)
 	}
-	if got := workingContainers("Error: no"); got != nil {
-		t.Errorf("got %v", got)
+	if list, err := parseExternal("Error: no"); err == nil {
+		t.Errorf("got %v", list)
 	}
 }

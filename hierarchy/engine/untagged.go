@@ -63,18 +63,39 @@ func (e *Engine) used(ctx context.Context) (map[string]bool, error) {
 	if !e.differs.external {
 		return ids, nil
 	}
-	out, err := process.Output(ctx, e.opts.Runner, process.Cmd{Name: "podman", Args: []string{"ps", "--all", "--external", "--format", "json"}})
+	external, err := e.external(ctx)
 	if err != nil {
 		return nil, err
-	}
-	var external []struct{ ImageID string }
-	if err := json.Unmarshal([]byte(out), &external); err != nil {
-		return nil, fmt.Errorf("reading the output of podman ps: %w", err)
 	}
 	for _, c := range external {
 		ids[fullID(c.ImageID)] = true
 	}
 	return ids, nil
+}
+
+// externalContainer is a container in the output of podman ps.
+type externalContainer struct {
+	ID      string `json:"Id"`
+	ImageID string
+	Names   []string
+	State   string
+}
+
+// external returns podman's containers, those that buildah created included.
+func (e *Engine) external(ctx context.Context) ([]externalContainer, error) {
+	out, err := process.Output(ctx, e.opts.Runner, process.Cmd{Name: "podman", Args: []string{"ps", "--all", "--external", "--format", "json"}})
+	if err != nil {
+		return nil, err
+	}
+	return parseExternal(out)
+}
+
+func parseExternal(ps string) ([]externalContainer, error) {
+	var list []externalContainer
+	if err := json.Unmarshal([]byte(ps), &list); err != nil {
+		return nil, fmt.Errorf("reading the output of podman ps: %w", err)
+	}
+	return list, nil
 }
 
 // RemoveUntagged removes an image of Untagged. It verifies before that the image

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
+	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"time"
 
@@ -31,12 +31,12 @@ func newBuildMark() buildMark {
 func (e *Engine) removeWorking(ctx context.Context, mark buildMark) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTime)
 	defer cancel()
-	out, err := process.Output(ctx, e.opts.Runner, process.Cmd{Name: "podman", Args: []string{"ps", "--all", "--external", "--format", "json"}})
+	list, err := e.external(ctx)
 	if err != nil {
 		e.log.DebugContext(ctx, "looking for what a cancelled build left", "err", err)
 		return
 	}
-	ids := workingContainers(out)
+	ids := workingContainers(list)
 	if len(ids) == 0 {
 		return
 	}
@@ -57,25 +57,17 @@ func (e *Engine) removeWorking(ctx context.Context, mark buildMark) {
 // on reports whether the record of a working container in a store has the mark. It
 // is false where the record cannot be read.
 func (m buildMark) on(store, id string) bool {
-	records, err := filepath.Glob(filepath.Join(store, "*-containers", id, "userdata", "buildah.json"))
+	files := os.DirFS(store)
+	records, err := fs.Glob(files, path.Join("*-containers", id, "userdata", "buildah.json"))
 	if err != nil || len(records) != 1 {
 		return false
 	}
-	text, err := os.ReadFile(records[0])
+	text, err := fs.ReadFile(files, records[0])
 	return err == nil && bytes.Contains(text, []byte(`"`+m+`"`))
 }
 
-// workingContainers returns the IDs of buildah's containers in the output of podman
-// ps.
-func workingContainers(ps string) []string {
-	var list []struct {
-		ID    string `json:"Id"`
-		Names []string
-		State string
-	}
-	if json.Unmarshal([]byte(ps), &list) != nil {
-		return nil
-	}
+// workingContainers returns the IDs of the working containers of buildah.
+func workingContainers(list []externalContainer) []string {
 	var ids []string
 	for _, c := range list {
 		// What podman itself has made is in no state "storage".

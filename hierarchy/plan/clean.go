@@ -58,11 +58,6 @@ func cleanUntagged(store hierarchy.Store, o hierarchy.Ownership) []Step {
 	return steps
 }
 
-// ownsBox reports whether a box is this run's and was made from its config.
-func ownsBox(o hierarchy.Ownership, b hierarchy.StoredBox) bool {
-	return o.Box(b) == hierarchy.Owned && o.FromConfig(b.Labels)
-}
-
 func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions) []Step {
 	var steps []Step
 	remove := func(b hierarchy.StoredBox, reason string) {
@@ -72,7 +67,7 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions)
 		name, role, _ := b.Role()
 		t := Target{Box, store.Manager, name}
 		switch {
-		case !ownsBox(o.Ownership, b):
+		case !o.Ownership.OwnsBox(b):
 		case wanted[t] == "" && role == hierarchy.Kept:
 			remove(b, "generation of a box that is not in the config or disabled")
 		case wanted[t] == "":

@@ -27,7 +27,7 @@ func (d *decider) changes(im *decision) []string {
 	}
 	switch {
 	case made.Dev == want.Dev:
-	case d.other(im.stored.Labels) != "":
+	case d.options.ownership().OtherConfig(im.stored.Labels) != "":
 		// Two configs share the image, and their boxes have names of their own: it
 		// stays as the one that built it wants it.
 	case made.Dev == "":

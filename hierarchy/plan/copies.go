@@ -48,7 +48,7 @@ func (d *decider) copyStep(im *decision, m hierarchy.Manager) Step {
 	}
 	if d.foreign(there, im.Ref()) {
 		s.Action, s.Reason = Refuse, Taken
-	} else if owner := d.other(there.Labels); owner != "" {
+	} else if owner := d.options.ownership().OtherConfig(there.Labels); owner != "" {
 		s.Action, s.Reason, s.Owner = Refuse, "an image of "+owner+" holds this name", owner
 	}
 	return s

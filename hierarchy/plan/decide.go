@@ -214,24 +214,9 @@ func (d *decider) decide() {
 	}
 }
 
-// other returns the config that something bears the label of, when that is
-// another one than this and still there.
-func (d *decider) other(labels map[string]string) string {
-	config := labels[hierarchy.LabelConfig]
-	if config == "" || d.options.same(config) || d.options.Exists == nil || !d.options.Exists(config) {
-		return ""
-	}
-	return config
-}
-
 // ownership decides what a plan with these options may change.
 func (o Options) ownership() hierarchy.Ownership {
 	return hierarchy.Ownership{UID: o.UID, Config: o.Config, Exists: o.Exists, Same: o.Same}
-}
-
-// same reports whether a path is the config of the options.
-func (o Options) same(config string) bool {
-	return config == o.Config || o.Same != nil && o.Same(config, o.Config)
 }
 
 // disown leaves an image that is to be built to the other config that made it:
@@ -239,7 +224,7 @@ func (o Options) same(config string) bool {
 func (d *decider) disown(i int) {
 	im := &d.images[i]
 	if im.build && im.present {
-		if im.owner = d.other(im.stored.Labels); im.owner != "" {
+		if im.owner = d.options.ownership().OtherConfig(im.stored.Labels); im.owner != "" {
 			im.foreign, im.build = true, false
 		}
 	}

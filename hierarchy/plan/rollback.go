@@ -58,7 +58,7 @@ func Rollback(stores Stores, owner hierarchy.Ownership, names []string, to int) 
 func kept(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) []string {
 	names := map[string]bool{}
 	for _, b := range boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && ownsBox(owner, b) {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && owner.OwnsBox(b) {
 			names[name] = true
 		}
 	}
@@ -68,7 +68,7 @@ func kept(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) []string {
 func rollback(t Target, boxes []hierarchy.StoredBox, owner hierarchy.Ownership, to int) (Step, bool) {
 	for _, b := range hierarchy.Generations(boxes, t.Name) {
 		_, _, n := b.Role()
-		if to > 0 && n != to || !ownsBox(owner, b) {
+		if to > 0 && n != to || !owner.OwnsBox(b) {
 			continue
 		}
 		made := time.Unix(b.Created, 0).Format("2006-01-02 15:04")

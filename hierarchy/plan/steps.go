@@ -205,11 +205,11 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 // aside. The owner is a config.
 func (d *decider) othersBox(action Action, now, left hierarchy.StoredBox) (reason, owner string) {
 	switch {
-	case action == Recreate && d.other(now.Labels) != "":
-		owner = d.other(now.Labels)
+	case action == Recreate && d.options.ownership().OtherConfig(now.Labels) != "":
+		owner = d.options.ownership().OtherConfig(now.Labels)
 		return "a box of " + owner + " has this name", owner
 	case action == Create && left.Name != "" && d.options.ownership().Box(left) != hierarchy.Owned:
-		return left.Name + ": " + d.options.ownership().Refusal(left), d.other(left.Labels)
+		return left.Name + ": " + d.options.ownership().Refusal(left), d.options.ownership().OtherConfig(left.Labels)
 	}
 	return "", ""
 }

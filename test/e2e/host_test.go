@@ -152,6 +152,7 @@ clean='
   systemctl --user start podman.socket
   docker ps -aq | xargs -r docker rm -f -v
   podman rm -a -f -v -t 0
+  podman ps -aq --external | xargs -r podman rm -f
   for engine in docker podman; do
     $engine images --format "{{.Repository}}:{{.Tag}}" | grep -v -e "^ghcr.io/ublue-os/" -e "<none>" | xargs -r $engine rmi -f
     $engine image prune -f

@@ -54,6 +54,20 @@ func (h testHost) stories(t *testing.T, exclusive *sync.Mutex, folder, engine st
 	})
 }
 
+// commandTimeout bounds a command of a story. The longest take about a minute.
+const commandTimeout = 6 * time.Minute
+
+// processes lists the processes of the host.
+func (h testHost) processes() string {
+	var out strings.Builder
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := h.command(ctx, nil, &out, &out, "sh", h.suite, "ps", "-e", "--forest", "-o", "pid,ppid,stat,wchan:20,etime,args"); err != nil {
+		return out.String() + err.Error()
+	}
+	return out.String()
+}
+
 // storyCommand is "host CMD…" and "roothost CMD…": stdout and stderr match what
 // CMD prints, status its exit status. MANAGER is the default engine of ocisi.
 func (h testHost) storyCommand(ts *testscript.TestScript, neg bool, as string, args []string) {
@@ -61,9 +75,15 @@ func (h testHost) storyCommand(ts *testscript.TestScript, neg bool, as string, a
 	if m := ts.Getenv("MANAGER"); m != "" {
 		all = append(all, "env", "DBX_CONTAINER_MANAGER="+m)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
 	begun := time.Now()
-	err := h.command(context.Background(), nil, ts.Stdout(), ts.Stderr(), append(all, args...)...)
+	err := h.command(ctx, nil, ts.Stdout(), ts.Stderr(), append(all, args...)...)
 	ts.Logf("[%.1f s]", time.Since(begun).Seconds())
+	if ctx.Err() != nil {
+		ts.Logf("processes of the host:\n%s", h.processes())
+		ts.Fatalf("%s did not end within %s: %v", strings.Join(args, " "), commandTimeout, err)
+	}
 	exit := 0
 	if pe, ok := errors.AsType[*process.Error](err); ok {
 		exit = pe.Exit

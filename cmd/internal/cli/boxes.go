@@ -30,7 +30,9 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 		s.lookAtRoot(ctx, store, im)
 		return nil
 	}
-	s.lookForDrift(ctx, store, im)
+	if err := s.lookForDrift(ctx, store, im); err != nil {
+		return err
+	}
 	i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == im.Box.Name })
 	if i < 0 {
 		return nil
@@ -91,7 +93,7 @@ func (s *session) lacking(im hierarchy.Image, made hierarchy.StoredBox) []string
 // spec is what an image's box is made by.
 func (s *session) spec(im hierarchy.Image) box.Spec {
 	return box.Spec{
-		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force, TakeBack: s.takeBack, Drifted: s.drifted(im),
+		Manager: im.Manager, Box: *im.Box, Keep: im.Keep, Force: s.force, TakeBack: s.takeBack, Drifted: s.driftCheck(im),
 		Image:  im.Manager.StoreRef(im.Ref()),
 		Labels: map[string]string{hierarchy.LabelConfig: s.config, hierarchy.LabelVersion: s.env.Version, hierarchy.LabelImage: im.Ref()},
 	}

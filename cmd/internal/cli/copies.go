@@ -51,6 +51,7 @@ func (s *session) lookAtCopies(ctx context.Context, store *hierarchy.Store, g *h
 // has now, those that the other store has not, each once for all copies.
 func (s *session) weighCopies(ctx context.Context, stores plan.Stores, steps []plan.Step) error {
 	known := map[hierarchy.Manager]map[string]bool{}
+	times := map[hierarchy.Manager]int64{}
 	for i := range steps {
 		st := &steps[i]
 		if st.Action != plan.Copy {
@@ -62,6 +63,10 @@ func (s *session) weighCopies(ctx context.Context, stores plan.Stores, steps []p
 				return err
 			}
 			known[st.Manager] = has
+			times[st.Manager] = 1
+			if info, err := s.engines[st.Manager].Info(ctx); err == nil && info.Store == engine.ContainerdStore {
+				times[st.Manager] = 2 // the store keeps a layer compressed and unpacked
+			}
 		}
 		full := st.From.StoreRef(st.Name)
 		if _, there := stores[st.From].Image(full); !there {
@@ -71,14 +76,10 @@ func (s *session) weighCopies(ctx context.Context, stores plan.Stores, steps []p
 		if err != nil {
 			return err
 		}
-		times := int64(1)
-		if info, err := s.engines[st.Manager].Info(ctx); err == nil && info.Store == engine.ContainerdStore {
-			times = 2 // what is loaded is kept as it came, and unpacked
-		}
 		for _, l := range layers.Analyze(images).Images[0].Layers {
 			if !known[st.Manager][l.ChainID] {
 				known[st.Manager][l.ChainID] = true
-				st.Adds += times * l.Unpacked()
+				st.Adds += times[st.Manager] * l.Unpacked()
 			}
 		}
 	}

@@ -91,32 +91,37 @@ func (env Env) newlyDrifted(boxes []*driftedError) []string {
 	return names
 }
 
-// drifted returns what tells of a generation of an image's box whether it holds what
-// its image does not: data, or packages that can be named. One that the engine does
-// not measure counts as such. Nil for root's podman, which is not asked.
-func (s *session) drifted(im hierarchy.Image) func(context.Context, hierarchy.StoredBox) bool {
+// driftCheck returns a function that reports whether a generation of an image's box
+// contains data or packages that its image does not have. It is nil for root's
+// podman, where drift is not measured.
+func (s *session) driftCheck(im hierarchy.Image) func(context.Context, hierarchy.StoredBox) (bool, error) {
 	if im.Box.Root && im.Manager == hierarchy.Podman {
 		return nil
 	}
-	return func(ctx context.Context, b hierarchy.StoredBox) bool {
+	return func(ctx context.Context, b hierarchy.StoredBox) (bool, error) {
 		if b.Migrated() { // its image holds what was installed in the box
-			return true
+			return true, nil
 		}
 		d, err := box.Drift(ctx, s.engines[im.Manager], b, im.Box.AdditionalPackages)
-		return err != nil && d.Bytes == 0 || d.Bytes > layers.MuchWritten || len(d.Packages) > 0
+		return d.Bytes > layers.MuchWritten || len(d.Packages) > 0, err
 	}
 }
 
 // lookForDrift marks those generations of an image's box that would be trimmed if
 // they did not hold drift. There are seldom any, so that the engine is seldom asked.
-func (s *session) lookForDrift(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) {
-	drifted := s.drifted(im)
+func (s *session) lookForDrift(ctx context.Context, store *hierarchy.Store, im hierarchy.Image) error {
+	check := s.driftCheck(im)
 	kept := 0
 	for _, g := range hierarchy.Generations(store.Boxes, im.Box.Name) {
 		if kept++; kept <= im.Keep || g.Running || s.boxes.Owner.Box(g) != hierarchy.Owned {
 			continue
 		}
 		i := slices.IndexFunc(store.Boxes, func(b hierarchy.StoredBox) bool { return b.ID == g.ID })
-		store.Boxes[i].Drifted = drifted(ctx, g)
+		drifted, err := check(ctx, g)
+		if err != nil {
+			return err
+		}
+		store.Boxes[i].Drifted = drifted
 	}
+	return nil
 }

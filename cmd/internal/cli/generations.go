@@ -161,7 +161,7 @@ func (o *listOptions) showGenerations(rows []listedGeneration, config string) er
 func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]listedGeneration, error) {
 	var boxes []string
 	for _, b := range store.Boxes {
-		if name, role, _ := b.Role(); role == hierarchy.Kept && s.owns(b) && !slices.Contains(boxes, name) {
+		if name, role, _ := b.Role(); role == hierarchy.Kept && s.boxes.Owner.OwnsBox(b) && !slices.Contains(boxes, name) {
 			boxes = append(boxes, name)
 		}
 	}
@@ -169,7 +169,7 @@ func (s *session) generations(ctx context.Context, store hierarchy.Store) ([]lis
 	var rows []listedGeneration
 	for _, box := range boxes {
 		for _, b := range hierarchy.Generations(store.Boxes, box) {
-			if !s.owns(b) {
+			if !s.boxes.Owner.OwnsBox(b) {
 				continue
 			}
 			_, _, n := b.Role()

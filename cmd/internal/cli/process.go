@@ -98,7 +98,7 @@ func (o *processOptions) run(cmd *cobra.Command, names []string) error {
 		wanted = wanted.Of([]hierarchy.Manager{hierarchy.Docker})
 	}
 	r := &processRun{
-		verb: cmd.Name(), env: o.env, loaded: l, declared: all, all: all, wanted: wanted, keepPodman: o.keepPodman, verbose: o.globals.verbose,
+		verb: cmd.Name(), env: o.env, loaded: l, all: all, wanted: wanted, keepPodman: o.keepPodman, verbose: o.globals.verbose,
 		dryRun: o.dryRun, clean: !o.skipClean, prune: o.prune, yes: o.yes,
 		orphans: o.orphans, refresh: o.refresh, force: o.force, drifted: o.drifted, takeBack: o.takeBack, brief: o.brief,
 	}
@@ -119,15 +119,12 @@ func countIn(g *hierarchy.Graph, m hierarchy.Manager) int {
 // processRun is what process, recreate and setup have in common: observe, plan,
 // show, apply, report.
 type processRun struct {
-	verb   string
-	env    Env
-	loaded *loaded
-	// declared is all that the config declares, whatever the run skips: nothing of it
-	// is an orphan. nil: all is.
-	declared   *hierarchy.Graph
+	verb       string
+	env        Env
+	loaded     *loaded
 	keepPodman bool             // nothing is removed from podman's store
-	all        *hierarchy.Graph // for the report
-	wanted     *hierarchy.Graph
+	all        *hierarchy.Graph // what the config declares; nothing of it is an orphan
+	wanted     *hierarchy.Graph // what the run builds
 	verbose    bool
 	dryRun     bool
 	clean      bool
@@ -156,11 +153,6 @@ func (r *processRun) run(ctx context.Context) (err error) {
 	for _, w := range r.loaded.warnings {
 		fmt.Fprintf(r.env.Stderr, "ocisi: warning: %s\n", w)
 	}
-	// An engine that nothing is wanted from need not be there.
-	if r.declared == nil {
-		r.declared = r.all
-	}
-	r.all = r.all.Of(r.wanted.Managers())
 	s, err := env.open(ctx, r.wanted.Managers(), r.loaded.config.File, log.log)
 	if err != nil {
 		return err
@@ -179,7 +171,7 @@ func (r *processRun) end(line string) error {
 
 func (r *processRun) work(ctx context.Context, s *session, log *runLog) error {
 	if r.prune {
-		if err := r.env.prune(ctx, s, r.declared, pruneOptions{among: r.cleaned(), yes: r.yes, dryRun: r.dryRun}); err != nil {
+		if err := r.env.prune(ctx, s, r.all, pruneOptions{among: r.cleaned(), yes: r.yes, dryRun: r.dryRun}); err != nil {
 			return err
 		}
 	}
@@ -246,7 +238,7 @@ func (r *processRun) plan(ctx context.Context, s *session) (plan.Plan, int64, er
 	}
 	cleaned := maps.Clone(stores)
 	maps.DeleteFunc(cleaned, func(m hierarchy.Manager, _ hierarchy.Store) bool { return !slices.Contains(r.cleaned(), m) })
-	orphans, err := s.orphans(ctx, r.declared, cleaned, plan.CleanOptions{})
+	orphans, err := s.orphans(ctx, r.all, cleaned, plan.CleanOptions{})
 	if err != nil {
 		return p, 0, err
 	}
@@ -282,7 +274,8 @@ func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *ru
 }
 
 func (r *processRun) report(ctx context.Context, s *session) error {
-	d, err := s.sharing(ctx, r.all)
+	// An engine that nothing is wanted from was not opened.
+	d, err := s.sharing(ctx, r.all.Of(r.wanted.Managers()))
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (s *session) Remove(ctx context.Context, st plan.Step) error {
 	switch {
 	case err != nil:
 		return err
-	case im.ID != st.ID || s.env.ownership(s.config).Image(im) != hierarchy.Owned:
+	case im.ID != st.ID || s.boxes.Owner.Image(im) != hierarchy.Owned:
 		return &changedError{st.Target}
 	}
 	return e.RemoveImage(ctx, st.Name)
@@ -47,7 +47,7 @@ func (s *session) removeBox(ctx context.Context, st plan.Step) error {
 	switch {
 	case err != nil || !found:
 		return err
-	case b.ID != st.ID || s.env.ownership(s.config).Box(b) != hierarchy.Owned:
+	case b.ID != st.ID || s.boxes.Owner.Box(b) != hierarchy.Owned:
 		return &changedError{st.Target}
 	}
 	if !s.force {

@@ -179,17 +179,6 @@ func (s *session) options() plan.Options {
 	return plan.Options{Now: s.env.Now(), Config: s.config, Exists: s.env.mayExist, Same: s.env.sameFile, UID: s.env.UID, TakeBack: s.takeBack}
 }
 
-// ours reports whether labels name the session's config.
-func (s *session) ours(labels map[string]string) bool {
-	return s.env.ownership(s.config).FromConfig(labels)
-}
-
-// owns reports whether the run may change a box, and the box was made from the
-// session's config.
-func (s *session) owns(b hierarchy.StoredBox) bool {
-	return s.boxes.Owner.Box(b) == hierarchy.Owned && s.ours(b.Labels)
-}
-
 // serial reports whether a manager builds one image at a time.
 func (s *session) serial(m hierarchy.Manager) bool { return s.engines[m].Serial() }
 

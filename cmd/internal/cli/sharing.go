@@ -113,7 +113,7 @@ func (s *session) measured(ctx context.Context, g *hierarchy.Graph, m hierarchy.
 func (s *session) ownBoxes(store hierarchy.Store) map[string][]hierarchy.StoredBox {
 	boxes := map[string][]hierarchy.StoredBox{}
 	for _, b := range store.Boxes {
-		if s.owns(b) {
+		if s.boxes.Owner.OwnsBox(b) {
 			boxes[b.ImageID] = append(boxes[b.ImageID], b)
 		}
 	}
