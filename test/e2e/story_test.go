@@ -75,13 +75,16 @@ func (h testHost) storyCommand(ts *testscript.TestScript, neg bool, as string, a
 	if m := ts.Getenv("MANAGER"); m != "" {
 		all = append(all, "env", "DBX_CONTAINER_MANAGER="+m)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	var hung string
+	timer := time.AfterFunc(commandTimeout, func() { hung = h.processes(); cancel() })
+	defer timer.Stop()
 	begun := time.Now()
 	err := h.command(ctx, nil, ts.Stdout(), ts.Stderr(), append(all, args...)...)
 	ts.Logf("[%.1f s]", time.Since(begun).Seconds())
 	if ctx.Err() != nil {
-		ts.Logf("processes of the host:\n%s", h.processes())
+		ts.Logf("processes of the host:\n%s", hung)
 		ts.Fatalf("%s did not end within %s: %v", strings.Join(args, " "), commandTimeout, err)
 	}
 	exit := 0
