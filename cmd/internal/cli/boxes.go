@@ -9,6 +9,7 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine"
 	"github.com/klmcwhirter/ocisi/hierarchy/launcher"
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
@@ -47,19 +48,27 @@ func (s *session) lookAtBox(ctx context.Context, store *hierarchy.Store, im hier
 	if j < 0 || store.Images[j].ID == b.ImageID {
 		return nil
 	}
+	if err := setContents(ctx, e, store.Boxes, i); err != nil {
+		return err
+	}
 	var err error
-	for k := range store.Boxes {
-		// A generation counts, too: it may be what the box was rolled back from.
-		of, role, _ := store.Boxes[k].Role()
-		if k != i && (of != im.Box.Name || role != hierarchy.Kept) {
+	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
+	return err
+}
+
+// setContents sets the content of the box with index i and of its generations: the
+// box may have been rolled back from one of them.
+func setContents(ctx context.Context, e *engine.Engine, boxes []hierarchy.StoredBox, i int) (err error) {
+	name := boxes[i].Name
+	for k := range boxes {
+		if of, role, _ := boxes[k].Role(); k != i && (of != name || role != hierarchy.Kept) {
 			continue
 		}
-		if store.Boxes[k].Content, err = e.Content(ctx, store.Boxes[k].ImageID); err != nil {
+		if boxes[k].Content, err = e.Content(ctx, boxes[k].ImageID); err != nil {
 			return err
 		}
 	}
-	store.Images[j].Content, err = e.Content(ctx, store.Images[j].ID)
-	return err
+	return nil
 }
 
 // lookAtRoot adds a box of root's podman, and what it was before.
