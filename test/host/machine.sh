@@ -209,7 +209,7 @@ enter() {
   mkdir -p "$cgroup/exec"
   (
     echo "$BASHPID" >"$cgroup/exec/cgroup.procs"
-    exec nsenter -t "$pid" -m -u -i -n -p -C -r -w -- setpriv --pdeathsig TERM "$@"
+    exec env --default-signal=HUP,INT,QUIT,PIPE nsenter -t "$pid" -m -u -i -n -p -C -r -w -- setpriv --pdeathsig TERM "$@"
   )
 }
 
