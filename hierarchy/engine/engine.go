@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
@@ -60,6 +61,9 @@ type Options struct {
 	// ServiceIdle is how long podman's service runs without requests before it
 	// ends, in case ocisi was killed; 0 is 30 s. podman counts whole seconds.
 	ServiceIdle time.Duration
+
+	// Processes is /proc, or nil for the one of this machine.
+	Processes fs.FS
 
 	// Keychain has the user's registry logins, for pulls by docker; podman looks
 	// for its own. Nil is authn.DefaultKeychain.

@@ -12,9 +12,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/engine"
+	"github.com/klmcwhirter/ocisi/hierarchy/engine/enginetest"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -48,9 +50,13 @@ func (r *runner) all() []process.Cmd {
 }
 
 // another opens the podman of a story once more, through a runner.
-func (s *story) another(r *runner) *engine.Engine {
+func (s *story) another(r *runner, change ...func(*engine.Options)) *engine.Engine {
 	s.t.Helper()
-	e, err := engine.Open(s.t.Context(), hierarchy.Podman, engine.Options{Runner: r, Getenv: os.Getenv})
+	o := engine.Options{Runner: r, Getenv: os.Getenv}
+	for _, c := range change {
+		c(&o)
+	}
+	e, err := engine.Open(s.t.Context(), hierarchy.Podman, o)
 	s.ok(err)
 	return e
 }
@@ -162,6 +168,48 @@ func TestCancelledBuildRemovesItsOwnContainers(t *testing.T) {
 	}
 	if err == nil || !slices.Equal(removed, []string{"podman rm --force own"}) {
 		t.Errorf("%v, removed %q", err, removed)
+	}
+}
+
+// What killed builds left is removed; a build that still runs, and containers of the
+// user's, stay. Their images are not in use any more.
+func TestRemoveInterrupted(t *testing.T) {
+	labels := map[string]string{hierarchy.LabelImage: "tool:1"}
+	s := start(t, hierarchy.Podman, enginetest.State{Images: []enginetest.Image{
+		{ID: "sha256:00000000000000a1", Labels: labels}, {ID: "sha256:00000000000000a2", Labels: labels},
+	}})
+	for id, secret := range map[string]string{"killed": "id=ocisi-build-KILLED,src=/dev/null", "runs": "id=ocisi-build-RUNS,src=/dev/null", "mine": "id=other,src=/f"} {
+		dir := filepath.Join(s.dir, "podman-storage", "overlay-containers", id, "userdata")
+		s.ok(os.MkdirAll(dir, 0o700))
+		s.ok(os.WriteFile(filepath.Join(dir, "buildah.json"), []byte(`{"Secrets":[`+strconv.Quote(secret)+`]}`), 0o600))
+	}
+	r := &runner{instead: func(_ context.Context, c process.Cmd) (bool, error) {
+		if c.Args[0] != "ps" {
+			return c.Args[0] == "rm", nil
+		}
+		_, err := io.WriteString(c.Stdout, `[
+			{"Id":"killed","Names":["a-working-container"],"State":"storage","ImageID":"00000000000000a1"},
+			{"Id":"runs","Names":["b-working-container"],"State":"storage","ImageID":"00000000000000a2"},
+			{"Id":"mine","Names":["c-working-container"],"State":"storage"},
+			{"Id":"unread","Names":["d-working-container"],"State":"storage"}]`)
+		return true, err
+	}}
+	e := s.another(r, func(o *engine.Options) {
+		o.Processes = fstest.MapFS{
+			"1/cmdline":  {Data: []byte("init\x00")},
+			"42/cmdline": {Data: []byte("podman\x00build\x00--secret\x00id=ocisi-build-RUNS,src=/dev/null\x00.\x00")},
+		}
+	})
+	defer func() { s.ok(e.Close()) }()
+	store, err := e.Observe(t.Context(), nil)
+	s.ok(err)
+	if len(store.Untagged) != 1 || store.Untagged[0].ID != "sha256:00000000000000a1" {
+		t.Errorf("untagged: %+v", store.Untagged)
+	}
+	s.ok(e.RemoveInterrupted(t.Context()))
+	calls := slices.DeleteFunc(r.all(), func(c process.Cmd) bool { return c.Args[0] != "rm" })
+	if len(calls) != 1 || calls[0].String() != "podman rm --force killed" {
+		t.Errorf("ran %v", calls)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/docker/docker/api/types/container"
 
@@ -48,7 +49,7 @@ func (e *Engine) Untagged(ctx context.Context) ([]hierarchy.StoredImage, error) 
 }
 
 // used returns the IDs of the images that containers use, those of buildah among
-// them, which podman's API does not list.
+// them, which podman's API does not list; but not those that killed builds left.
 func (e *Engine) used(ctx context.Context) (map[string]bool, error) {
 	ctx, cancel := e.ask(ctx)
 	defer cancel()
@@ -67,8 +68,14 @@ func (e *Engine) used(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
+	interrupted, err := e.interrupted(ctx, external)
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range external {
-		ids[fullID(c.ImageID)] = true
+		if !slices.Contains(interrupted, c.ID) {
+			ids[fullID(c.ImageID)] = true
+		}
 	}
 	return ids, nil
 }

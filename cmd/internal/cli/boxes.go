@@ -221,6 +221,30 @@ func (s *session) supersede(m hierarchy.Manager, out box.Outcome) {
 	}
 }
 
+// interrupted counts the working containers that killed builds left.
+func (s *session) interrupted(ctx context.Context) (int, error) {
+	n := 0
+	for _, e := range s.engines {
+		ids, err := e.Interrupted(ctx)
+		if err != nil {
+			return 0, err
+		}
+		n += len(ids)
+	}
+	return n, nil
+}
+
+// removeInterrupted removes those of some managers. They contain nothing of the
+// user's, and keep images from being removed. An error is only a warning: the next run
+// tries again.
+func (s *session) removeInterrupted(ctx context.Context, among []hierarchy.Manager) {
+	for _, m := range among {
+		if err := s.engines[m].RemoveInterrupted(ctx); err != nil {
+			fmt.Fprintf(s.env.Stderr, "ocisi: warning: %v\n", err)
+		}
+	}
+}
+
 // removeSuperseded removes the images of boxes that were replaced or removed from
 // the stores of some managers, unless something still uses them; without managers,
 // from all stores.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -93,8 +94,14 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err != nil {
 		return err
 	}
+	working, err := o.cleanInterrupted(ctx, s)
+	if err != nil {
+		return err
+	}
 	if len(p.Steps) == 0 {
-		_, err := fmt.Fprintln(o.env.Stdout, "nothing to do")
+		if working == 0 {
+			_, err = fmt.Fprintln(o.env.Stdout, "nothing to do")
+		}
 		return err
 	}
 	freed, err := s.weigh(ctx, stores, p.Steps)
@@ -117,6 +124,20 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	return o.env.postponed(results, func(string, error) string {
 		return "exit its shells and programs, then run: " + o.env.self(s.config) + " clean"
 	})
+}
+
+// cleanInterrupted removes the working containers that killed builds left, and
+// returns how many there are. It does not ask: they contain nothing of the user's.
+func (o *cleanOptions) cleanInterrupted(ctx context.Context, s *session) (int, error) {
+	n, err := s.interrupted(ctx)
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	fmt.Fprintf(o.env.Stdout, "remove %s of interrupted builds\n", count(n, "working container", "working containers"))
+	if !o.dryRun {
+		s.removeInterrupted(ctx, slices.Collect(maps.Keys(s.engines)))
+	}
+	return n, nil
 }
 
 // confirmRemoval asks before boxes are removed. Those in use count only with force.

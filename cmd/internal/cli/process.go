@@ -255,6 +255,7 @@ func (r *processRun) cleaned() []hierarchy.Manager {
 func (r *processRun) apply(ctx context.Context, s *session, p plan.Plan, log *runLog) error {
 	start := r.env.Now()
 	s.logStore(ctx, log)
+	s.removeInterrupted(ctx, r.cleaned())
 	results := r.env.apply(ctx, s, p, r.loaded.jobs, log, r.verbose)
 	if r.brief != nil {
 		fmt.Fprintln(r.brief, summary(results, r.env.Now().Sub(start)))
