@@ -111,6 +111,10 @@ func (o *cleanOptions) clean(ctx context.Context, cmd *cobra.Command, s *session
 	if err := o.env.showPlan(p, freed, s.config); err != nil || o.dryRun {
 		return err
 	}
+	return o.apply(ctx, cmd, s, p, log)
+}
+
+func (o *cleanOptions) apply(ctx context.Context, cmd *cobra.Command, s *session, p plan.Plan, log *runLog) error {
 	if yes, err := o.env.confirmRemoval(cmd, p, false, o.yes); err != nil || !yes {
 		return err
 	}
