@@ -44,7 +44,7 @@ tars-forky tars-trixie tars-bookworm: tars-%: ## root file systems of the test h
 	@test/host/host.sh tars $*
 
 part-unit: programs
-	@test/part.sh unit 400 $(MAKE) --no-print-directory test-unit GOTEST=-v
+	@test/part.sh unit 480 $(MAKE) --no-print-directory test-unit GOTEST=-v
 
 part-faults: programs
 	@test/part.sh faults 140 bash -c 'cd cmd/ocisi && exec ../../bin/test/ocisi-fault.test -test.v -test.timeout=30m -test.run "$(FAULTS)"'
@@ -59,25 +59,25 @@ part-scripts:
 	@test/part.sh scripts 60 bash -c 'test/check-scripts.sh && test/pool-test.sh'
 
 part-forky-docker: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 360 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+	@OCISI_HOST_NAME=oc-part-docker OCISI_HOST_MEMORY=8g test/part.sh forky-docker 420 test/e2e.sh -test.run '^TestStories$$/^docker$$'
 
 part-forky-containerd: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-containerd OCISI_HOST_MEMORY=8g OCISI_HOST_STORE=containerd test/part.sh forky-containerd 320 test/e2e.sh -test.run '^TestStories$$/^docker$$'
+	@OCISI_HOST_NAME=oc-part-containerd OCISI_HOST_MEMORY=8g OCISI_HOST_STORE=containerd test/part.sh forky-containerd 480 test/e2e.sh -test.run '^TestStories$$/^docker$$'
 
 part-forky-podman: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 600 test/e2e.sh -test.run '^TestStories$$/^podman$$'
+	@OCISI_HOST_NAME=oc-part-podman OCISI_HOST_MEMORY=8g test/part.sh forky-podman 800 test/e2e.sh -test.run '^TestStories$$/^podman$$'
 
 part-forky-rest: programs tars-forky
 	@OCISI_HOST_NAME=oc-part-rest OCISI_HOST_MEMORY=16g test/part.sh forky-rest 280 test/e2e.sh -test.run '^TestStories$$/^(node|once)$$'
 
 part-forky-engines: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 560 test/e2e.sh -test.run '^TestPackages$$'
+	@OCISI_HOST_NAME=oc-part-engines test/part.sh forky-engines 680 test/e2e.sh -test.run '^TestPackages$$'
 
 part-forky-faults: programs tars-forky
-	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 450 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
+	@OCISI_HOST_NAME=oc-part-faults OCISI_HOST_MEMORY=8g test/part.sh forky-faults 500 test/e2e.sh -test.run '^(TestFaults|TestDaemonRestart|TestFullDisk)$$'
 
 part-bookworm: programs tars-bookworm
-	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 450 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
+	@SUITE=bookworm OCISI_HOST_NAME=oc-part-bookworm test/part.sh bookworm 680 test/e2e.sh -test.run '^(TestStories|TestPackages|TestDaemonRestart)$$'
 
 part-trixie: programs tars-trixie
 	@SUITE=trixie OCISI_HOST_NAME=oc-part-trixie test/part.sh trixie 280 test/e2e.sh -test.run '^(TestStories|TestPackages)$$'
