@@ -1,7 +1,6 @@
-// Package block keeps a few lines of ours in a text file that belongs to its
-// user: Put adds them, or replaces them, and Cut takes them out again. Whatever
-// is around them stays as it is, byte for byte, and Cut after Put is the text as
-// it was before, for every text without such lines.
+// Package block manages a marked block of lines in a text file of the user. [Put]
+// adds or replaces the block, [Cut] removes it. The rest of the text stays the same,
+// byte for byte: Cut after Put returns the original text.
 package block
 
 import (
@@ -14,25 +13,24 @@ const (
 	begin = "# >>> ocisi >>> kept by 'ocisi just install', removed by 'ocisi just uninstall'"
 	end   = "# <<< ocisi <<<"
 
-	// What the first line ends with when the file had to be changed for the block:
-	// its last line was not ended, or the file was not there.
-	joined = " (and the end of the line above)"
-	made   = " (and this file)"
+	// Notes at the end of the first line: Put also ended the last line of the text,
+	// or created the file.
+	joined  = " (and the end of the line above)"
+	created = " (and this file)"
 )
 
-// ErrBroken says that the lines that mark a block are not a pair any more, so
-// that nobody knows what is ours.
+// ErrBroken reports that the first and last line of a block are not a pair.
 var ErrBroken = errors.New("the lines that mark what ocisi keeps there have been changed")
 
-// span is where a block is in a text.
+// span is the position of a block in a text.
 type span struct {
-	from, to int    // of its lines
+	from, to int    // byte offsets of its lines
 	note     string // what follows begin in its first line
 }
 
-// Put returns text with lines as its block: in the place of the one that it has,
-// else at its end. Nil is the text of a file that is not there. The lines may not
-// hold a line that marks a block; their last one is ended if it is not.
+// Put returns text with lines as its block, which replaces an existing block or is
+// appended. A nil text is a file that does not exist. The lines must not contain the
+// first or last line of a block; Put adds a newline at their end if it is missing.
 func Put(text, lines []byte) ([]byte, error) {
 	at, found, err := find(text)
 	if err != nil {
@@ -42,7 +40,7 @@ func Put(text, lines []byte) ([]byte, error) {
 		at = span{from: len(text), to: len(text)}
 		switch {
 		case text == nil:
-			at.note = made
+			at.note = created
 		case len(text) > 0 && text[len(text)-1] != '\n':
 			at.note = joined
 		}
@@ -62,8 +60,8 @@ func Put(text, lines []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// Cut returns text without its block; nil when the file was made for the block
-// and there is nothing else in it. A text without a block is returned as it is.
+// Cut returns text without its block, or nil if Put created the file and it
+// contains nothing else. A text without a block is returned unchanged.
 func Cut(text []byte) ([]byte, error) {
 	at, found, err := find(text)
 	if err != nil || !found {
@@ -71,23 +69,23 @@ func Cut(text []byte) ([]byte, error) {
 	}
 	before, after := text[:at.from], text[at.to:]
 	if at.note == joined && len(after) == 0 {
-		// With something behind the block, the two would become one line.
+		// If text follows the block, the newline separates it from the line above.
 		before = bytes.TrimSuffix(before, []byte("\n"))
 	}
-	if at.note == made && len(before)+len(after) == 0 {
+	if at.note == created && len(before)+len(after) == 0 {
 		return nil, nil
 	}
 	return append(append([]byte{}, before...), after...), nil
 }
 
-// Has reports whether text has a block, be it a broken one.
+// Has reports whether text has a block, complete or broken.
 func Has(text []byte) bool {
 	_, found, err := find(text)
 	return found || err != nil
 }
 
-// find looks for the lines that mark a block. One that the user's editor gave a
-// carriage return is one, too.
+// find returns the position of the block. Its lines may end with a carriage return,
+// as some editors write them.
 func find(text []byte) (span, bool, error) {
 	at, opened, closed := span{}, 0, 0
 	for from := 0; from < len(text); {

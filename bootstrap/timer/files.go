@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 )
 
 // mark is the first line of a unit of ours.
@@ -14,10 +14,10 @@ const mark = "# Written by 'ocisi timer enable', removed by 'ocisi timer disable
 // Files are the units as files in the folder of the user's units, dir. One that
 // a package has installed the same, in the folder that packaged is, is not to be
 // there.
-func Files(units []Unit, dir string, packaged fs.FS) []own.File {
-	var files []own.File
+func Files(units []Unit, dir string, packaged fs.FS) []ownedfile.File {
+	var files []ownedfile.File
 	for _, u := range units {
-		f := own.File{Path: filepath.Join(dir, u.Name), Mark: mark + u.Name, Mode: 0o644}
+		f := ownedfile.File{Path: filepath.Join(dir, u.Name), Mark: mark + u.Name, Mode: 0o644}
 		if same, err := fs.ReadFile(packaged, u.Name); err != nil || !bytes.Equal(same, u.Text) {
 			f.Text = append([]byte(f.Mark+"\n"), u.Text...)
 		}

@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/block bootstrap/doctor bootstrap/host bootstrap/own bootstrap/timer cmd/internal/page cmd/internal/ui embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/input internal/process justfiles packaging/systemd",
+	"cmd/internal/cli":            "bootstrap bootstrap/block bootstrap/doctor bootstrap/host bootstrap/ownedfile bootstrap/timer cmd/internal/page cmd/internal/ui embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/input internal/process justfiles packaging/systemd",
 	"cmd/gendocs":                 "cmd/internal/cli",
 	"cmd/internal/page":           "hierarchy/layers",
 	"cmd/internal/ui":             "",
@@ -27,8 +27,8 @@ var mayImport = map[string]string{
 	"bootstrap":                   "internal/disk internal/input",
 	"bootstrap/block":             "",
 	"bootstrap/host":              "internal/input internal/process",
-	"bootstrap/own":               "internal/disk internal/input",
-	"bootstrap/timer":             "bootstrap/own internal/process",
+	"bootstrap/ownedfile":         "internal/disk internal/input",
+	"bootstrap/timer":             "bootstrap/ownedfile internal/process",
 	"bootstrap/doctor":            "bootstrap/host internal/process",
 	"hierarchy":                   "hierarchy/containerfile hierarchy/devcontainer internal/input",
 	"hierarchy/containerfile":     "",

@@ -1,5 +1,5 @@
-// Package disk writes files so that nobody ever finds half of one: not another
-// program, not after a power cut, not on a full disk.
+// Package disk writes files atomically: other programs, and a system that starts
+// after a power failure, see either the old content or the new one.
 package disk
 
 import (
@@ -14,20 +14,20 @@ import (
 
 // Disk writes files. The zero Disk is ready for use.
 type Disk struct {
-	// Watch, when set, is told before and after everything that changes a file or
-	// a folder; an error that it returns before is the operation's, which is then
-	// not done. Tests interrupt a run there.
+	// Watch, if set, is called before and after each change to a file or directory.
+	// An error that it returns before the change prevents it and is returned. Tests
+	// use it to inject faults.
 	Watch func(op Op, path string, done bool) error
 }
 
-// Op is what is done to a path.
+// Op is a change to a path.
 type Op string
 
 // The operations.
 const (
-	Folder Op = "mkdir"
-	Create Op = "create" // of the file that is renamed later
-	Rename Op = "rename" // to the path
+	Mkdir  Op = "mkdir"
+	Create Op = "create" // the temporary file that is renamed later
+	Rename Op = "rename" // a temporary file to the path
 	Remove Op = "remove"
 	Chmod  Op = "chmod"
 )
@@ -45,13 +45,12 @@ func (d Disk) do(op Op, path string, f func() error) error {
 	return d.Watch(op, path, true)
 }
 
-// Write puts data at path in one step, and makes the folders above it: whoever
-// reads it at the same time, and whatever happens meanwhile, it is the old file
-// or the new one. A symlink stays one, and the file it leads to is replaced, or
-// created, as Target says; a file that exists keeps its permissions, and is
-// executable for its readers when mode is. Right before that step, ready may
-// object; nil never does.
-func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() error) error {
+// Write replaces or creates the file at path atomically, and creates its parent
+// directories. If path is a symlink, the file at its [Target] is written and the
+// link stays. An existing file keeps its permissions; if mode is executable, it
+// becomes executable for those who may read it. Write calls precondition, if not
+// nil, right before the rename, and returns its error without writing.
+func (d Disk) Write(path string, data []byte, mode fs.FileMode, precondition func() error) error {
 	path, err := Target(path)
 	if err != nil {
 		return err
@@ -59,23 +58,23 @@ func (d Disk) Write(path string, data []byte, mode fs.FileMode, ready func() err
 	if err := d.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	temp := tempOf(path) + strconv.Itoa(os.Getpid())
-	_ = os.Remove(temp) // of an earlier process with our number
-	clearAside(path)
+	temp := tempPrefix(path) + strconv.Itoa(os.Getpid())
+	_ = os.Remove(temp) // of an earlier process with the same PID
+	removeStaleTemps(path)
 	defer func() { _ = os.Remove(temp) }()
 	if err := d.do(Create, temp, func() error { return create(temp, path, data, mode) }); err != nil {
 		return err
 	}
-	if ready != nil {
-		if err := ready(); err != nil {
+	if precondition != nil {
+		if err := precondition(); err != nil {
 			return err
 		}
 	}
 	return d.do(Rename, path, func() error { return rename(temp, path) })
 }
 
-// A LinkError says that nothing can be written through a symlink: the folder that
-// it leads into does not exist, for example. The symlink is not replaced.
+// LinkError reports a symlink through which no file can be written, for example
+// because the directory of its target does not exist. The symlink is not replaced.
 type LinkError struct {
 	Path, To string
 	Err      error
@@ -90,9 +89,9 @@ func (e *LinkError) Unwrap() error { return e.Err }
 // maxLinks is how many symlinks the kernel follows in a path.
 const maxLinks = 40
 
-// Target returns the path of the file that Write writes: path itself, or, where
-// that is a symlink, what it leads to. The file need not exist, but the folder that
-// a symlink leads into must, or it is a *LinkError.
+// Target returns the path of the file that [Disk.Write] writes: path itself, or
+// the target of a symlink at path. The file need not exist, but the directory of a
+// symlink's target must; otherwise the error is a [*LinkError].
 func Target(path string) (string, error) {
 	at := path
 	for range maxLinks {
@@ -104,7 +103,7 @@ func Target(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(to) {
-			to = filepath.Dir(at) + "/" + to // not cleaned: a folder before .. may be a symlink
+			to = filepath.Dir(at) + "/" + to // not cleaned: a directory before .. may be a symlink
 		}
 		dir, err := filepath.EvalSymlinks(dirOf(to))
 		if err != nil {
@@ -115,46 +114,46 @@ func Target(path string) (string, error) {
 	return "", &LinkError{Path: path, To: at, Err: syscall.ELOOP}
 }
 
-// isLink reports whether a path is a symlink. An error of Lstat is the error of a
-// write, too.
+// isLink reports whether path is a symlink. It ignores errors of Lstat, which the
+// write returns as well.
 func isLink(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
-// dirOf returns the folder of a path, not cleaned.
+// dirOf returns the directory of path without cleaning it.
 func dirOf(path string) string {
 	return path[:strings.LastIndexByte(strings.TrimRight(path, "/"), '/')+1]
 }
 
-// tempOf is what a file is called until it is complete, but for the number of
-// the process.
-func tempOf(path string) string {
+// tempPrefix returns the path of the temporary file for path, without the PID at
+// its end.
+func tempPrefix(path string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".ocisi-")
 }
 
-// clearAside removes what processes that were killed while they wrote a file left
-// beside it.
-func clearAside(path string) {
-	prefix := tempOf(path)
-	beside, _ := os.ReadDir(filepath.Dir(path)) // as far as it can be read
-	for _, f := range beside {
-		number, ok := strings.CutPrefix(filepath.Join(filepath.Dir(path), f.Name()), prefix)
-		pid, err := strconv.Atoi(number)
+// removeStaleTemps removes the temporary files for path of processes that no longer
+// exist.
+func removeStaleTemps(path string) {
+	prefix := tempPrefix(path)
+	entries, _ := os.ReadDir(filepath.Dir(path)) // stale files in an unreadable directory stay
+	for _, f := range entries {
+		suffix, ok := strings.CutPrefix(filepath.Join(filepath.Dir(path), f.Name()), prefix)
+		pid, err := strconv.Atoi(suffix)
 		if ok && err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
-			_ = os.Remove(prefix + number)
+			_ = os.Remove(prefix + suffix)
 		}
 	}
 }
 
-// create writes the file that is to become path.
+// create writes and syncs the temporary file for path.
 func create(temp, path string, data []byte, mode fs.FileMode) error {
 	file, err := os.OpenFile(temp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}
 	if old, statErr := os.Stat(path); statErr == nil {
-		executable := mode & 0o111 & (old.Mode().Perm() >> 2) // for those who may read it
+		executable := mode & 0o111 & (old.Mode().Perm() >> 2) // only for those who may read it
 		err = file.Chmod(old.Mode().Perm() | executable)
 	}
 	if err == nil {
@@ -166,7 +165,8 @@ func create(temp, path string, data []byte, mode fs.FileMode) error {
 	return errors.Join(err, file.Close())
 }
 
-// rename also makes the new name survive a power cut.
+// rename renames a file and syncs the directory, so that the new name survives a
+// power failure.
 func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
@@ -175,21 +175,21 @@ func rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_ = dir.Sync() // not every file system has it; the file itself is safe
+	_ = dir.Sync() // some file systems do not support it; the file itself is synced
 	return dir.Close()
 }
 
-// MkdirAll makes a folder and those above it, as far as they are not there.
+// MkdirAll creates a directory and its missing parents.
 func (d Disk) MkdirAll(path string, mode fs.FileMode) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil
 	}
-	return d.do(Folder, path, func() error { return os.MkdirAll(path, mode) })
+	return d.do(Mkdir, path, func() error { return os.MkdirAll(path, mode) })
 }
 
-// Remove removes a file. One that is not there is fine.
+// Remove removes a file. It is no error if the file does not exist.
 func (d Disk) Remove(path string) error {
-	clearAside(path)
+	removeStaleTemps(path)
 	return d.do(Remove, path, func() error {
 		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -198,7 +198,7 @@ func (d Disk) Remove(path string) error {
 	})
 }
 
-// Chmod sets the permissions of a file, or of what a symlink leads to.
+// Chmod sets the permissions of a file, or of a symlink's target.
 func (d Disk) Chmod(path string, mode fs.FileMode) error {
 	return d.do(Chmod, path, func() error { return os.Chmod(path, mode) })
 }

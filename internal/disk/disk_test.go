@@ -12,7 +12,7 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
-// names are what is in a folder.
+// names returns the file names in a directory.
 func names(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -60,8 +60,8 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// Whatever fails, the old file is there, whole, and nothing beside it.
-func TestWriteThatFails(t *testing.T) {
+// A failed write leaves the old content and no temporary file.
+func TestWriteFails(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		op   disk.Op
@@ -87,8 +87,8 @@ func TestWriteThatFails(t *testing.T) {
 	}
 }
 
-// The one who is asked last may object; a link stays one; permissions stay.
-func TestWriteInPlace(t *testing.T) {
+// Write respects its precondition and keeps symlinks and permissions.
+func TestWriteExisting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
@@ -98,9 +98,9 @@ func TestWriteInPlace(t *testing.T) {
 	if err := os.Symlink(file, link); err != nil {
 		t.Fatal(err)
 	}
-	objection := errors.New("no")
+	refused := errors.New("no")
 	var d disk.Disk
-	if err := d.Write(link, []byte("new"), 0o644, func() error { return objection }); !errors.Is(err, objection) {
+	if err := d.Write(link, []byte("new"), 0o644, func() error { return refused }); !errors.Is(err, refused) {
 		t.Error(err)
 	}
 	if got, _ := os.ReadFile(file); string(got) != "old" {
@@ -118,13 +118,13 @@ func TestWriteInPlace(t *testing.T) {
 	}
 }
 
-// What a process left that was killed goes; what one is at stays.
-func TestLeftovers(t *testing.T) {
+// Write removes temporary files of processes that no longer exist, and keeps others.
+func TestStaleTemps(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	const nobody = 1<<22 - 1 // the largest number that Linux gives
+	const unused = 1<<22 - 1 // the largest PID on Linux
 	alive := fmt.Sprint(".file.ocisi-", os.Getppid())
-	for _, name := range []string{fmt.Sprint(".file.ocisi-", nobody), alive, ".other.ocisi-1", ".file.ocisi-x"} {
+	for _, name := range []string{fmt.Sprint(".file.ocisi-", unused), alive, ".other.ocisi-1", ".file.ocisi-x"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -137,16 +137,16 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// A symlink is never replaced: the file that it leads to is written, or created
-// where its folder exists. Else it is an error that names both.
+// Write never replaces a symlink. It writes the target, or creates it where its
+// directory exists; otherwise the error names link and target.
 func TestWriteThroughSymlinks(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, to, at string }{
 		{"relative", "dotfiles/file", "dotfiles/file"},
 		{"absolute", "/dotfiles/file", "dotfiles/file"},
 		{"of a symlink", "chain", "dotfiles/chained"},
-		{"through a symlinked folder", "folder/../up", "dotfiles/up"},
-		{"to a folder that does not exist", "none/file", ""},
+		{"through a symlinked directory", "folder/../up", "dotfiles/up"},
+		{"to a directory that does not exist", "none/file", ""},
 		{"to itself", "link", ""},
 		{"to nothing below a file", "regular/file", ""},
 	} {

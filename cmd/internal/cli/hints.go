@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/bootstrap/timer"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/apply"
@@ -199,7 +199,7 @@ func hintForSession(err error) string {
 	if is[*timer.PassingError](err) {
 		return "install it: brew install klmcwhirter/tap/ocisi; or copy it to ~/.local/bin and type that path"
 	}
-	if e, ok := errors.AsType[*own.ForeignError](err); ok {
+	if e, ok := errors.AsType[*ownedfile.ForeignError](err); ok {
 		return fmt.Sprintf("if you do not need it: mv %s %[1]s.mine", e.Path)
 	}
 	if e, ok := errors.AsType[*timerGroupsError](err); ok && len(e.found.Fix) > 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/block"
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -63,24 +63,24 @@ func newJustInstall(env Env) *cobra.Command {
 const justMark = "# Written by 'ocisi just install', removed by 'ocisi just uninstall'. What you change here is lost."
 
 // justFile is a shipped file as one of ocisi's at a path.
-func (env Env) justFile(name, path string, mode fs.FileMode) (own.File, error) {
+func (env Env) justFile(name, path string, mode fs.FileMode) (ownedfile.File, error) {
 	text, err := fs.ReadFile(env.Recipes, name)
 	if err != nil {
-		return own.File{}, err
+		return ownedfile.File{}, err
 	}
 	first, rest := "", string(text)
 	if strings.HasPrefix(rest, "#!") {
 		first, rest, _ = strings.Cut(rest, "\n")
 		first += "\n"
 	}
-	return own.File{Path: path, Mark: justMark, Mode: mode, Text: []byte(first + justMark + "\n" + rest)}, nil
+	return ownedfile.File{Path: path, Mark: justMark, Mode: mode, Text: []byte(first + justMark + "\n" + rest)}, nil
 }
 
 // justDir is where the recipes are, of one user.
 func (env Env) justDir() string { return filepath.Join(env.DataHome, "ocisi", "just") }
 
 // justRecipes is the file with the recipes.
-func (env Env) justRecipes() (own.File, error) {
+func (env Env) justRecipes() (ownedfile.File, error) {
 	return env.justFile("ocisi.just", filepath.Join(env.justDir(), "ocisi.just"), 0o644)
 }
 
@@ -160,7 +160,7 @@ func (env Env) justUninstall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	removed, err := own.Remove(env.Disk, files)
+	removed, err := ownedfile.Remove(env.Disk, files)
 	for _, path := range removed {
 		fmt.Fprintf(env.Stdout, "removed  %s\n", env.short(path))
 	}
@@ -177,9 +177,9 @@ func (env Env) justUninstall(ctx context.Context) error {
 
 // justOwn are all files that the ways to install write, but for the user's own
 // justfile.
-func (env Env) justOwn() ([]own.File, error) {
-	var all []own.File
-	for _, of := range []func() ([]own.File, error){env.shimFiles, env.sysextFiles} {
+func (env Env) justOwn() ([]ownedfile.File, error) {
+	var all []ownedfile.File
+	for _, of := range []func() ([]ownedfile.File, error){env.shimFiles, env.sysextFiles} {
 		files, err := of()
 		if err != nil {
 			return nil, err

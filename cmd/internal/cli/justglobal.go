@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/block"
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -42,7 +42,7 @@ func (env Env) justGlobal(ctx context.Context) error {
 		former, _ := env.recipesIn(ctx, recipes.Path)
 		before = slices.DeleteFunc(before, func(name string) bool { return slices.Contains(former, name) })
 	}
-	undo, err := own.Write(env.Disk, []own.File{recipes})
+	undo, err := ownedfile.Write(env.Disk, []ownedfile.File{recipes})
 	if err != nil {
 		return err
 	}

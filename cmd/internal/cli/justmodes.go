@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/block"
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
@@ -41,7 +41,7 @@ func (env Env) entry() string {
 func (env Env) shim() string { return filepath.Join(env.Home, ".local", "bin", "ujust") }
 
 // shimFiles are the recipes, a justfile with those and the system's, and the shim.
-func (env Env) shimFiles() ([]own.File, error) {
+func (env Env) shimFiles() ([]ownedfile.File, error) {
 	recipes, err := env.justRecipes()
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (env Env) shimFiles() ([]own.File, error) {
 		return nil, err
 	}
 	shim, err := env.justFile("ujust", env.shim(), 0o755)
-	return []own.File{recipes, both, shim}, err
+	return []ownedfile.File{recipes, both, shim}, err
 }
 
 // justShim puts a ujust in front of the system's.
@@ -66,7 +66,7 @@ func (env Env) justShim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	undo, err := own.Write(env.Disk, files)
+	undo, err := ownedfile.Write(env.Disk, files)
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,8 @@ const (
 
 // sysextFiles are the files of the extension. It has no programs, so that it fits
 // every system and machine: extension-release says ID=_any.
-func (env Env) sysextFiles() ([]own.File, error) {
-	release := own.File{
+func (env Env) sysextFiles() ([]ownedfile.File, error) {
+	release := ownedfile.File{
 		Path: filepath.Join(env.sysextDir(), "usr/lib/extension-release.d/extension-release.ocisi"),
 		Mark: justMark, Text: []byte(justMark + "\nID=_any\n"), Mode: 0o644,
 	}
@@ -105,7 +105,7 @@ func (env Env) sysextFiles() ([]own.File, error) {
 		return nil, err
 	}
 	custom, err := env.justFile("60-custom.just", filepath.Join(env.sysextDir(), blueCustom), 0o644)
-	return []own.File{release, recipes, custom}, err
+	return []ownedfile.File{release, recipes, custom}, err
 }
 
 // justSysext prepares a system extension and prints what root has to type.
@@ -122,7 +122,7 @@ func (env Env) justSysext(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := own.Write(env.Disk, files); err != nil {
+	if _, err := ownedfile.Write(env.Disk, files); err != nil {
 		return err
 	}
 	from := process.Cmd{Name: "sudo", Args: []string{"cp", "-rT", "--preserve=mode", env.sysextDir(), extension}}

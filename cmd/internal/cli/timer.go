@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/bootstrap/doctor"
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/bootstrap/timer"
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/internal/process"
@@ -83,12 +83,12 @@ func (o *timerOptions) enable(cmd *cobra.Command) error {
 
 // startTimer writes the units and starts the timer; or leaves everything as it
 // was.
-func (env Env) startTimer(ctx context.Context, s timer.Systemd, files []own.File) error {
+func (env Env) startTimer(ctx context.Context, s timer.Systemd, files []ownedfile.File) error {
 	before, err := s.State(ctx)
 	if err != nil {
 		return err
 	}
-	undo, err := own.Write(env.Disk, files)
+	undo, err := ownedfile.Write(env.Disk, files)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (env Env) unknownTo(known []string) []string {
 
 // timerFiles are the units as files. Systemd looks for the user's before it looks
 // for those of packages.
-func (env Env) timerFiles(units []timer.Unit) ([]own.File, error) {
+func (env Env) timerFiles(units []timer.Unit) ([]ownedfile.File, error) {
 	packaged, err := fs.Sub(env.Files, "usr/lib/systemd/user")
 	return timer.Files(units, filepath.Join(filepath.Dir(env.ConfigDir), "systemd", "user"), packaged), err
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/bootstrap/timer"
 )
 
@@ -46,7 +46,7 @@ func (env Env) disableTimer(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	removed, err := own.Remove(env.Disk, files)
+	removed, err := ownedfile.Remove(env.Disk, files)
 	for _, path := range removed {
 		fmt.Fprintf(env.Stdout, "removed  %s\n", env.short(path))
 	}
@@ -67,7 +67,7 @@ func stateOf(ctx context.Context, s timer.Systemd) (timer.State, error) {
 
 // written reports whether a unit is on disk that ocisi wrote. That systemd has
 // loaded one which somebody else wrote is an error; unit is the file of it.
-func (env Env) written(files []own.File, unit string) (bool, error) {
+func (env Env) written(files []ownedfile.File, unit string) (bool, error) {
 	found := false
 	for _, f := range files {
 		ours, _, err := f.State()
@@ -75,7 +75,7 @@ func (env Env) written(files []own.File, unit string) (bool, error) {
 			return false, err
 		}
 		if !ours && unit != "" && env.sameFile(f.Path, unit) {
-			return false, &own.ForeignError{Path: f.Path}
+			return false, &ownedfile.ForeignError{Path: f.Path}
 		}
 		found = found || ours
 	}

@@ -1,4 +1,4 @@
-package own_test
+package ownedfile_test
 
 import (
 	"errors"
@@ -8,24 +8,24 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/klmcwhirter/ocisi/bootstrap/own"
+	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
 const mark = "# ours"
 
-// files are two, in a folder that is not there yet.
-func files(t *testing.T) []own.File {
+// files returns two files in a directory that does not exist.
+func files(t *testing.T) []ownedfile.File {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	return []own.File{
+	return []ownedfile.File{
 		{Path: filepath.Join(dir, "one"), Mark: mark, Text: []byte(mark + "\none\n"), Mode: 0o644},
 		{Path: filepath.Join(dir, "two"), Mark: mark, Text: []byte("#!/bin/sh\n" + mark + "\ntwo\n"), Mode: 0o755},
 	}
 }
 
-// tree is what is on disk, by name.
-func tree(t *testing.T, files []own.File) map[string]string {
+// tree returns the content of the files that exist, by name.
+func tree(t *testing.T, files []ownedfile.File) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, f := range files {
@@ -39,9 +39,9 @@ func tree(t *testing.T, files []own.File) map[string]string {
 	return out
 }
 
-func write(t *testing.T, files []own.File) func() error {
+func write(t *testing.T, files []ownedfile.File) func() error {
 	t.Helper()
-	undo, err := own.Write(disk.Disk{}, files)
+	undo, err := ownedfile.Write(disk.Disk{}, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,11 +73,11 @@ func TestWrite(t *testing.T) {
 		t.Errorf("undone: %q, %v", tree(t, all), err)
 	}
 
-	removed, err := own.Remove(disk.Disk{}, all)
+	removed, err := ownedfile.Remove(disk.Disk{}, all)
 	if err != nil || !slices.Equal(removed, []string{all[0].Path, all[1].Path}) || len(tree(t, all)) != 0 {
 		t.Errorf("removed %q, %v; left %q", removed, err, tree(t, all))
 	}
-	if removed, err := own.Remove(disk.Disk{}, all); err != nil || len(removed) != 0 {
+	if removed, err := ownedfile.Remove(disk.Disk{}, all); err != nil || len(removed) != 0 {
 		t.Errorf("again: %q, %v", removed, err)
 	}
 }
@@ -100,7 +100,7 @@ func TestState(t *testing.T) {
 	}
 	all[0].Text = []byte(mark + "\nnewer\n")
 	if got := state(); got != [2]bool{true, false} {
-		t.Errorf("a newer one is there to be written: %v", got)
+		t.Errorf("outdated: %v", got)
 	}
 	if err := os.WriteFile(all[0].Path, []byte("theirs\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -128,23 +128,23 @@ func TestForeign(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = own.Write(disk.Disk{}, all)
-		if foreign, ok := errors.AsType[*own.ForeignError](err); !ok || foreign.Path != path {
+		_, err = ownedfile.Write(disk.Disk{}, all)
+		if foreign, ok := errors.AsType[*ownedfile.ForeignError](err); !ok || foreign.Path != path {
 			t.Errorf("%s: %v", name, err)
 		}
-		if removed, err := own.Remove(disk.Disk{}, all); err != nil || len(removed) != 0 {
+		if removed, err := ownedfile.Remove(disk.Disk{}, all); err != nil || len(removed) != 0 {
 			t.Errorf("%s: removed %q, %v", name, removed, err)
 		}
 		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
-			t.Errorf("%s: it was replaced: %v", name, err)
+			t.Errorf("%s: replaced: %v", name, err)
 		}
 		if _, err := os.Lstat(all[0].Path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("%s: the other one was written: %v", name, err)
+			t.Errorf("%s: the other file was written: %v", name, err)
 		}
 	}
 }
 
-// A disk that gives up in between leaves everything as it was.
+// An error while the second file is written restores the first.
 func TestWriteFails(t *testing.T) {
 	all := files(t)
 	full := errors.New("no space")
@@ -154,7 +154,7 @@ func TestWriteFails(t *testing.T) {
 		}
 		return nil
 	}}
-	if _, err := own.Write(to, all); !errors.Is(err, full) {
+	if _, err := ownedfile.Write(to, all); !errors.Is(err, full) {
 		t.Errorf("error %v", err)
 	}
 	if got := tree(t, all); len(got) != 0 {
