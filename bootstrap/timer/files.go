@@ -8,12 +8,12 @@ import (
 	"github.com/klmcwhirter/ocisi/bootstrap/ownedfile"
 )
 
-// mark is the first line of a unit of ours.
+// mark is the first line of a unit file that ocisi writes.
 const mark = "# Written by 'ocisi timer enable', removed by 'ocisi timer disable'. Changes of yours belong beside it: systemctl --user edit "
 
-// Files are the units as files in the folder of the user's units, dir. One that
-// a package has installed the same, in the folder that packaged is, is not to be
-// there.
+// Files returns the units as files in dir, the directory of the user's units. A unit
+// that a package has installed with the same content, in the directory packaged, is
+// returned without Text, so that it does not exist twice.
 func Files(units []Unit, dir string, packaged fs.FS) []ownedfile.File {
 	var files []ownedfile.File
 	for _, u := range units {

@@ -11,13 +11,13 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// patience is how long systemd may take to answer.
-const patience = 30 * time.Second
+// timeout bounds a call of systemctl.
+const timeout = 30 * time.Second
 
-// Systemd is the systemd of the user who runs this process.
+// Systemd is the systemd instance of the current user.
 type Systemd struct{ Runner process.Runner }
 
-// NoSessionError says that the user has no systemd that could be asked.
+// NoSessionError reports that the current session has no systemd instance.
 type NoSessionError struct{ Err error }
 
 func (e *NoSessionError) Error() string {
@@ -30,73 +30,73 @@ func (e *NoSessionError) Error() string {
 
 func (e *NoSessionError) Unwrap() error { return e.Err }
 
-// Environment returns what systemd gives to every unit, KEY=VALUE each, quoted
-// like in a shell where a value needs it. The error is a *NoSessionError, or a
-// *process.NotFoundError where there is no systemd at all.
+// Environment returns the environment of all units as KEY=VALUE, with values quoted
+// as in a shell. The error is a [*NoSessionError], or a [*process.NotFoundError] on a
+// machine without systemd.
 func (s Systemd) Environment(ctx context.Context) ([]string, error) {
-	out, err := s.ask(ctx, "show-environment")
+	out, err := s.run(ctx, "show-environment")
 	if _, missing := errors.AsType[*process.NotFoundError](err); err == nil || missing || ctx.Err() != nil {
 		return strings.Split(out, "\n"), err
 	}
 	return nil, &NoSessionError{err}
 }
 
-// Reload makes systemd read the units again.
+// Reload makes systemd read the unit files again.
 func (s Systemd) Reload(ctx context.Context) error {
-	_, err := s.ask(ctx, "daemon-reload")
+	_, err := s.run(ctx, "daemon-reload")
 	return err
 }
 
-// Enable starts the timer, now and after every login.
+// Enable starts the timer now and at each login.
 func (s Systemd) Enable(ctx context.Context) error {
-	if _, err := s.ask(ctx, "enable", Timer); err != nil {
+	if _, err := s.run(ctx, "enable", Timer); err != nil {
 		return err
 	}
-	// Another calendar counts only from the next start.
-	_, err := s.ask(ctx, "restart", Timer)
+	// A changed calendar takes effect at the next start.
+	_, err := s.run(ctx, "restart", Timer)
 	return err
 }
 
-// stopping is how long a run may take to end: the service's TimeoutStopSec, and
-// some more.
-const stopping = 4 * time.Minute
+// stopTimeout bounds the stop of a run: the TimeoutStopSec of the service and a
+// margin.
+const stopTimeout = 4 * time.Minute
 
-// Disable ends what Enable did, and a run that is under way. What systemd
-// remembers is forgotten: a failed run, and when the timer elapsed last, of which
-// a later Enable would make a run that was missed.
+// Disable reverts [Systemd.Enable] and stops a current run. It also resets the state
+// that systemd keeps: a failed run, and the last time of the timer, because a later
+// Enable would start a missed run.
 func (s Systemd) Disable(ctx context.Context) error {
-	_, err := s.ask(ctx, "disable", "--now", Timer)
+	_, err := s.run(ctx, "disable", "--now", Timer)
 	if err == nil {
 		err = s.stop(ctx)
-		_, _ = s.ask(ctx, "clean", "--what=state", Timer) // there may be nothing of either
-		_, _ = s.ask(ctx, "reset-failed", Timer, Service)
+		_, _ = s.run(ctx, "clean", "--what=state", Timer) // they fail if there is no state
+		_, _ = s.run(ctx, "reset-failed", Timer, Service)
 	}
 	return err
 }
 
 func (s Systemd) stop(ctx context.Context) error {
-	_, err := s.askFor(ctx, stopping, "stop", Service)
+	_, err := s.runFor(ctx, stopTimeout, "stop", Service)
 	return err
 }
 
-// State is how the timer is, and how its last run went. Times are zero when there
-// is none.
+// State is the state of the timer and the result of its last run. A time is zero if
+// it is unknown.
 type State struct {
-	Unit    string    // file of the timer's unit; "" when there is none
-	Enabled bool      // it starts with the next login
-	Active  bool      // it waits for the next run
-	Next    time.Time // when the timer elapses
-	Running bool      // a run is under way
-	Ended   time.Time // the last run
-	Exit    int       // the exit status it had
-	Result  string    // what systemd makes of it: "success", "exit-code", "timeout"
-	Unmet   time.Time // when it was last not started, since it was on battery
-	Retry   bool      // systemd would try again, should the run that is under way fail
+	Unit    string    // path of the timer's unit file; "" if there is none
+	Enabled bool      // starts at login
+	Active  bool      // waits for the next run
+	Next    time.Time // time of the next run
+	Running bool      // a run is in progress
+	Ended   time.Time // end of the last run
+	Exit    int       // exit status of the last run
+	Result  string    // result in systemd's words: "success", "exit-code", "timeout"
+	Unmet   time.Time // when a run was last skipped, on battery power
+	Retry   bool      // systemd restarts the current run if it fails
 }
 
-// State asks for both units at once.
+// State returns the state of both units with one call.
 func (s Systemd) State(ctx context.Context) (State, error) {
-	out, err := s.ask(ctx, "show", "--property=Id,FragmentPath,UnitFileState,ActiveState,NextElapseUSecRealtime,Result,ExecMainStatus,ExecMainExitTimestamp,ConditionResult,ConditionTimestamp,Restart,NRestarts,StartLimitBurst", Timer, Service)
+	out, err := s.run(ctx, "show", "--property=Id,FragmentPath,UnitFileState,ActiveState,NextElapseUSecRealtime,Result,ExecMainStatus,ExecMainExitTimestamp,ConditionResult,ConditionTimestamp,Restart,NRestarts,StartLimitBurst", Timer, Service)
 	if err != nil {
 		return State{}, err
 	}
@@ -117,15 +117,15 @@ func stateOf(timer, service map[string]string) State {
 		Unit:    timer["FragmentPath"],
 		Enabled: timer["UnitFileState"] == "enabled",
 		Active:  timer["ActiveState"] == "active",
-		Next:    moment(timer["NextElapseUSecRealtime"]),
+		Next:    parseTime(timer["NextElapseUSecRealtime"]),
 		Running: service["ActiveState"] == "activating",
-		Ended:   moment(service["ExecMainExitTimestamp"]),
+		Ended:   parseTime(service["ExecMainExitTimestamp"]),
 	}
 	if !st.Ended.IsZero() {
 		st.Result = service["Result"]
 		st.Exit, _ = strconv.Atoi(service["ExecMainStatus"])
 	}
-	if at := moment(service["ConditionTimestamp"]); service["ConditionResult"] == "no" && at.After(st.Ended) {
+	if at := parseTime(service["ConditionTimestamp"]); service["ConditionResult"] == "no" && at.After(st.Ended) {
 		st.Unmet = at
 	}
 	tries, _ := strconv.Atoi(service["NRestarts"])
@@ -134,20 +134,19 @@ func stateOf(timer, service map[string]string) State {
 	return st
 }
 
-// moment reads a time as systemctl writes it in the environment that ask gives
-// it.
-func moment(text string) time.Time {
-	t, _ := time.Parse("Mon 2006-01-02 15:04:05 MST", text) // "n/a" and "" are none
+// parseTime parses a time of systemctl with LC_ALL=C and TZ=UTC.
+func parseTime(text string) time.Time {
+	t, _ := time.Parse("Mon 2006-01-02 15:04:05 MST", text) // zero for "n/a" and ""
 	return t
 }
 
-func (s Systemd) ask(ctx context.Context, args ...string) (string, error) {
-	return s.askFor(ctx, patience, args...)
+func (s Systemd) run(ctx context.Context, args ...string) (string, error) {
+	return s.runFor(ctx, timeout, args...)
 }
 
-func (s Systemd) askFor(ctx context.Context, patience time.Duration, args ...string) (string, error) {
+func (s Systemd) runFor(ctx context.Context, timeout time.Duration, args ...string) (string, error) {
 	out, err := process.Output(ctx, s.Runner, process.Cmd{
-		Name: "systemctl", Args: append([]string{"--user"}, args...), Env: []string{"LC_ALL=C", "TZ=UTC"}, Timeout: patience,
+		Name: "systemctl", Args: append([]string{"--user"}, args...), Env: []string{"LC_ALL=C", "TZ=UTC"}, Timeout: timeout,
 	})
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("asking systemd: %w", err)

@@ -1,8 +1,8 @@
-// Package timer has the user's systemd run ocisi once in a while: it makes the
-// units from those that packages ship, puts them where systemd looks, and tells
-// how it went. Units that are not ocisi's are never touched, and no lingering is
-// asked for: systemd runs them while the user is logged in, and what was missed
-// after the next login.
+// Package timer runs ocisi periodically with the user's systemd: it generates the
+// units from those that packages ship, installs them, and reports the last run. It
+// never changes units that ocisi did not write. It does not enable lingering:
+// systemd runs the units while the user is logged in, and a missed run after the
+// next login.
 //
 // Formats: systemd.service(5), systemd.timer(5), systemd.syntax(7).
 package timer
@@ -25,28 +25,28 @@ const (
 // Weekly is the calendar of the units that are shipped.
 const Weekly = "weekly"
 
-// Unit is one of the two, by its name.
+// Unit is a unit file.
 type Unit struct {
 	Name string
 	Text []byte
 }
 
-// Run says what the service runs, and when.
+// Run is the command line and the calendar of the units.
 type Run struct {
 	Program  string   // absolute
 	Args     []string // before the verb
-	Env      []string // KEY=VALUE, which systemd's own environment lacks
+	Env      []string // KEY=VALUE, in addition to the environment of systemd
 	Calendar string   // of systemd.time(7)
 }
 
-// What the shipped units say, to be replaced.
+// The text of the shipped units that is replaced.
 const (
 	shippedProgram  = "ExecStart=/usr/bin/ocisi "
 	shippedCalendar = "OnCalendar=" + Weekly + "\n"
 )
 
-// Units makes the units of a run from those that are shipped, in the folder user
-// of an FS. For /usr/bin/ocisi, weekly and without more, they are the same.
+// Units generates the units of a run from the shipped ones, in the directory user
+// of shipped. For /usr/bin/ocisi, weekly, without arguments, they are equal.
 func Units(shipped fs.FS, r Run) ([]Unit, error) {
 	for _, text := range slices.Concat([]string{r.Program, r.Calendar}, r.Args, r.Env) {
 		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
@@ -83,7 +83,7 @@ func replace(shipped fs.FS, name, old, text string) (Unit, error) {
 	return Unit{name, bytes.Replace(data, []byte(old), []byte(text), 1)}, nil
 }
 
-// quoted writes a word as systemd reads it, with quotes only where it needs them.
+// quoted returns a word in the syntax of systemd, with quotes only where needed.
 func quoted(word string) string {
 	word = strings.ReplaceAll(word, "%", "%%")
 	if word != "" && !strings.ContainsAny(word, " \"'\\;") {
@@ -92,18 +92,17 @@ func quoted(word string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(word) + `"`
 }
 
-// PassingError says that a program will not stay where it is.
-type PassingError struct{ Path string }
+// TemporaryPathError reports that a program is in a place for temporary files.
+type TemporaryPathError struct{ Path string }
 
-func (e *PassingError) Error() string {
+func (e *TemporaryPathError) Error() string {
 	return e.Path + " will not stay there, so a timer cannot start it"
 }
 
-// Stable returns the path under which a program will still be there after an
-// upgrade. Homebrew has each version in a folder of its own, which goes with it,
-// and a link in PREFIX/bin that stays. What is in a folder for temporary files,
-// such as a program that 'go run' made, is a *PassingError; temp are such folders
-// beside those that every system has.
+// Stable returns a path of program that stays valid after an upgrade: Homebrew
+// installs each version in its own directory and links it in PREFIX/bin. For a
+// program in a directory for temporary files, such as that of 'go run', the error is
+// a [*TemporaryPathError]. The directories in temp are added to the usual ones.
 func Stable(program string, exists func(string) bool, temp ...string) (string, error) {
 	if prefix, rest, ok := strings.Cut(program, "/Cellar/"); ok {
 		if link := filepath.Join(prefix, "bin", filepath.Base(rest)); exists(link) {
@@ -112,12 +111,12 @@ func Stable(program string, exists func(string) bool, temp ...string) (string, e
 	}
 	for _, dir := range append(temp, "/tmp", "/var/tmp", "/dev/shm", "/run", "/proc") {
 		if dir != "" && strings.HasPrefix(program, filepath.Clean(dir)+"/") {
-			return "", &PassingError{program}
+			return "", &TemporaryPathError{program}
 		}
 	}
-	// The kernel says so of a file that was replaced while it ran.
+	// The kernel appends " (deleted)" to the path of a program that was replaced.
 	if !filepath.IsAbs(program) || strings.Contains(program, "/go-build") || strings.HasSuffix(program, " (deleted)") {
-		return "", &PassingError{program}
+		return "", &TemporaryPathError{program}
 	}
 	return program, nil
 }

@@ -95,7 +95,7 @@ func TestStable(t *testing.T) {
 		"":                                                        "",
 	} {
 		got, err := timer.Stable(program, exists, "/scratch/", "")
-		_, passing := errors.AsType[*timer.PassingError](err)
+		_, passing := errors.AsType[*timer.TemporaryPathError](err)
 		if got != want || passing != (want == "") {
 			t.Errorf("%s: %q, %v", program, got, err)
 		}

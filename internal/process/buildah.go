@@ -7,25 +7,25 @@ import (
 	"time"
 )
 
-// buildahRuntime is argv[0] of the process that watches over a step of a podman
-// build. When it is told to end, the step ends, podman removes the working
-// container and leaves with an error; when podman is told, the step runs on.
+// buildahRuntime is argv[0] of the process that runs one step of a podman build.
+// After SIGTERM to it, the step ends, and podman removes the working container and
+// fails. After SIGTERM to podman, the step continues.
 const buildahRuntime = "buildah-oci-runtime"
 
 const cancelPoll = 20 * time.Millisecond
 
-// CancelBuildah is a Cancel for podman build. It ends the running step; where
-// there is none, or podman does not follow it within the grace period, it ends
-// the whole group.
+// CancelBuildah is a [Cmd] Cancel function for podman build. It ends the running
+// step. If there is none, or podman does not exit within the grace period, it ends
+// the whole process group.
 func CancelBuildah(pid int) error {
-	told := false
+	signaled := false
 	for _, p := range descendants(os.DirFS("/proc"), pid) {
 		if p.argv0 == buildahRuntime {
 			endContainer(p)
-			told = syscall.Kill(p.pid, syscall.SIGTERM) == nil || told
+			signaled = syscall.Kill(p.pid, syscall.SIGTERM) == nil || signaled
 		}
 	}
-	for end := time.Now().Add(grace); told && time.Now().Before(end); time.Sleep(cancelPoll) {
+	for end := time.Now().Add(grace); signaled && time.Now().Before(end); time.Sleep(cancelPoll) {
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			return nil
 		}
@@ -33,14 +33,14 @@ func CancelBuildah(pid int) error {
 	return syscall.Kill(-pid, syscall.SIGTERM)
 }
 
-// endContainer kills what runs in the container that a runtime watches over.
-// Telling the runtime is not enough: one that has just started the container
-// does not listen yet, ends, and leaves the container running on.
+// endContainer kills the processes in the container of a runtime. SIGTERM to the
+// runtime is not enough: right after the start of the container it does not handle
+// the signal yet, exits, and leaves the container running.
 func endContainer(runtime running) {
 	for _, p := range descendants(os.DirFS("/proc"), runtime.pid) {
 		if p.depth > runtime.depth {
-			// A step that runs as another user than root is not ours to signal;
-			// the runtime does that.
+			// It fails for a step that runs as a user other than root; the runtime
+			// ends that one.
 			_ = syscall.Kill(p.pid, syscall.SIGKILL)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 const MaxLine = 64 << 10
 
 // Lines is an [io.Writer] that calls a function for each line of one stream,
-// without its end. Of a line that is overwritten after a carriage return, as
-// progress bars do, only the last text counts. A line longer than [MaxLine] is
-// broken. The cost is linear in what is written, and at most one line is kept.
+// without the newline. If a carriage return overwrites a line, as in progress bars,
+// only the last text is passed on. A line longer than [MaxLine] is split. The cost
+// is linear in the bytes written, and at most one line is buffered.
 type Lines struct {
 	line    func(string)
 	buf     []byte
@@ -41,7 +41,7 @@ func (l *Lines) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Flush ends a last line that has no end.
+// Flush passes on a last line that has no newline.
 func (l *Lines) Flush() {
 	if len(l.buf) > 0 {
 		l.end()
@@ -92,7 +92,7 @@ type Tail struct {
 func (t *Tail) Write(p []byte) (int, error) {
 	n := len(p)
 	p = p[max(len(p)-t.Max, 0):]
-	// Only when twice as much is there, so that the cost is linear.
+	// Dropping bytes only at twice the size keeps the cost linear.
 	if over := len(t.buf) + len(p) - 2*t.Max; over > 0 {
 		t.buf = append(t.buf[:0], t.buf[max(len(t.buf)-t.Max, 0):]...)
 	}

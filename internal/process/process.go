@@ -1,5 +1,5 @@
 // Package process runs other programs. It is the only package that imports
-// os/exec, so a test that swaps its Runner has swapped every program.
+// os/exec, so a test that replaces the [Runner] replaces every program.
 package process
 
 import (
@@ -16,35 +16,33 @@ import (
 	"time"
 )
 
-// grace is how long a cancelled program may take to end by itself before it
-// is killed.
+// grace is the time between the cancellation of a program and SIGKILL.
 const grace = 2 * time.Second
 
-// Cmd is one program to run. No shell is involved: Args reach the program as
-// they are. Standard input is closed unless Stdin is set.
+// Cmd is a program to run. No shell is involved: the program receives Args
+// unchanged.
 type Cmd struct {
-	Name    string        // looked up in PATH unless it has a slash
-	Args    []string      // without the program's own name
+	Name    string        // looked up in PATH unless it contains a slash
+	Args    []string      // without the program name
 	Env     []string      // KEY=VALUE, added to the caller's environment
 	Dir     string        // working directory; "" is the caller's
 	Stdin   io.Reader     // nil: /dev/null
 	Stdout  io.Writer     // nil: discarded
-	Stderr  io.Writer     // nil: discarded, but for the last lines that an Error keeps
-	Timeout time.Duration // 0: none but the context's
+	Stderr  io.Writer     // nil: discarded, except for the end that an [Error] keeps
+	Timeout time.Duration // 0: only the context limits the program
 
-	// Terminal hands the terminal over, as an editor needs it: the program stays in
-	// ocisi's process group, without which it could not read a key, and gets the
-	// streams as they are, so that an Error has no Stderr.
+	// Terminal gives the terminal to the program, for example to an editor. The
+	// program stays in ocisi's process group, because only the foreground group can
+	// read from a terminal. An [Error] of it has no Stderr.
 	Terminal bool
 
-	// Cancel ends the program when the context does; it is given the pid, which
-	// is also the id of the program's process group. Nil sends SIGTERM to the
-	// group. Whatever is left two seconds later is killed.
+	// Cancel ends the program when the context ends. Its argument is the PID, which
+	// is also the ID of the program's process group. Nil sends SIGTERM to the group.
+	// Two seconds later, the rest of the group is killed.
 	Cancel func(pid int) error
 }
 
-// String returns the command as one would type it, quoted where a shell needs
-// it, for logs and messages.
+// String returns the command quoted for a shell, for logs and messages.
 func (c Cmd) String() string {
 	words := make([]string, 0, len(c.Env)+1+len(c.Args))
 	words = append(words, c.Env...)
@@ -66,19 +64,19 @@ func quote(w string) string {
 
 // A Runner runs programs.
 type Runner interface {
-	// Run runs a program to its end. A program that cannot be found is a
-	// *NotFoundError, one that fails an *Error, one that outlives its Timeout a
-	// *TimeoutError. When ctx ends first, the error wraps its cause, whatever status
-	// the program left with.
+	// Run runs a program and waits for its exit. The error is a [*NotFoundError] if
+	// there is no such program, an [*Error] if it fails, and a [*TimeoutError] after
+	// its Timeout. If ctx ends first, the error wraps the cause of ctx, whatever the
+	// exit status.
 	Run(ctx context.Context, c Cmd) error
 }
 
-// NotFoundError says that a program is not installed.
+// NotFoundError reports that a program is not installed.
 type NotFoundError struct{ Name string }
 
 func (e *NotFoundError) Error() string { return e.Name + ": program not found" }
 
-// TimeoutError says that a program was ended, since its time was up.
+// TimeoutError reports that a program was ended after its timeout.
 type TimeoutError struct {
 	Name  string
 	After time.Duration
@@ -86,11 +84,11 @@ type TimeoutError struct {
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("%s: no answer after %s", e.Name, e.After) }
 
-// Error says that a program ran and failed.
+// Error reports that a program failed.
 type Error struct {
 	Cmd    Cmd
-	Exit   int    // its exit status; -1 when a signal ended it
-	Stderr string // the end of what it wrote to standard error, trimmed
+	Exit   int    // exit status; -1 after a signal
+	Stderr string // the last 4 KiB of standard error, trimmed
 	Err    error
 }
 
@@ -104,7 +102,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// System runs programs for real.
+// System is the [Runner] that starts real processes.
 type System struct{}
 
 // Run implements Runner.
@@ -122,11 +120,11 @@ func (System) Run(ctx context.Context, c Cmd) error {
 	if c.Stderr != nil {
 		cmd.Stderr = io.MultiWriter(c.Stderr, &last)
 	}
-	// A group of its own: the terminal's Ctrl-C reaches ocisi alone, which then
-	// ends the program in the way that leaves nothing behind.
+	// With its own process group, the program does not receive the terminal's
+	// Ctrl-C. ocisi does, and cancels the program in an orderly way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if c.Terminal {
-		return handOver(ctx, cmd, c)
+		return runOnTerminal(ctx, cmd, c)
 	}
 	cmd.WaitDelay = grace
 	cmd.Cancel = func() error {
@@ -138,26 +136,26 @@ func (System) Run(ctx context.Context, c Cmd) error {
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		if cmd.Process != nil {
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what the grace period left
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // the rest of the group
 		}
 		return context.Cause(ctx)
 	}
-	return failure(cmd, c, err, strings.TrimSpace(last.String()))
+	return typedError(cmd, c, err, strings.TrimSpace(last.String()))
 }
 
-// handOver runs a program that has the terminal.
-func handOver(ctx context.Context, cmd *exec.Cmd, c Cmd) error {
+// runOnTerminal runs a program in the foreground of the terminal.
+func runOnTerminal(ctx context.Context, cmd *exec.Cmd, c Cmd) error {
 	cmd.SysProcAttr = nil
 	cmd.Stderr = c.Stderr
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return failure(cmd, c, err, "")
+	return typedError(cmd, c, err, "")
 }
 
-// failure gives the error of a program its type.
-func failure(cmd *exec.Cmd, c Cmd, err error, stderr string) error {
+// typedError returns the error of a program as a type of this package.
+func typedError(cmd *exec.Cmd, c Cmd, err error, stderr string) error {
 	if err == nil {
 		return nil
 	}
@@ -171,8 +169,7 @@ func failure(cmd *exec.Cmd, c Cmd, err error, stderr string) error {
 	return &Error{Cmd: c, Exit: exit, Stderr: stderr, Err: err}
 }
 
-// Output runs a program and returns what it wrote to standard output, without
-// the final newlines.
+// Output runs a program and returns its standard output without the final newlines.
 func Output(ctx context.Context, r Runner, c Cmd) (string, error) {
 	var out bytes.Buffer
 	c.Stdout = &out
@@ -180,8 +177,8 @@ func Output(ctx context.Context, r Runner, c Cmd) (string, error) {
 	return strings.TrimRight(out.String(), "\n"), err
 }
 
-// Logged logs every program at debug level: the command, its duration and its
-// error.
+// Logged is a [Runner] that logs each command, its duration and its error at debug
+// level.
 type Logged struct {
 	Runner Runner
 	Log    *slog.Logger
@@ -195,11 +192,10 @@ func (l Logged) Run(ctx context.Context, c Cmd) error {
 	return err
 }
 
-// tailSize is how much of what a program writes to standard error is kept.
+// tailSize is the number of bytes of standard error that an [Error] keeps.
 const tailSize = 4096
 
-// LookPath returns where a program is, as the shell would find it. A program
-// that cannot be found is a *NotFoundError.
+// LookPath returns the path of a program in PATH, or a [*NotFoundError].
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// running is a process as /proc shows it.
+// running is a process in /proc.
 type running struct {
 	pid, parent int
 	argv0       string // without its directory
-	depth       int    // how many PID namespaces it is in, one below the other
+	depth       int    // number of nested PID namespaces
 }
 
-// descendants returns the children of a process, their children and so on, as
-// proc(5) has them. What ends meanwhile is left out.
+// descendants returns the children of a process, their children and so on. The
+// format of proc is that of proc(5).
 func descendants(proc fs.FS, pid int) []running {
 	entries, err := fs.ReadDir(proc, ".")
 	if err != nil {
@@ -46,8 +46,8 @@ func readProcess(proc fs.FS, pid int) (running, bool) {
 	if err != nil {
 		return running{}, false
 	}
-	// The second field is the program's name in parentheses, and may hold any
-	// character; the state and the parent follow the last one.
+	// The second field is the program name in parentheses, which may itself contain
+	// parentheses and spaces. The state and the parent follow the last parenthesis.
 	_, rest, ok := cutLast(string(stat), ")")
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 2 {
@@ -69,7 +69,7 @@ func readProcess(proc fs.FS, pid int) (running, bool) {
 	return running{pid: pid, parent: parent, argv0: path.Base(argv0), depth: depth(string(status))}, true
 }
 
-// depth counts the process's numbers, one per namespace.
+// depth counts the PIDs of a process, one per PID namespace.
 func depth(status string) int {
 	for line := range strings.Lines(status) {
 		if ids, ok := strings.CutPrefix(line, "NSpid:"); ok {

@@ -23,9 +23,9 @@ func TestDescendants(t *testing.T) {
 	add("1", "(systemd) S 0 1 1", "/sbin/init\x00", "1")
 	add("10", "(podman) S 1 10 10", "podman\x00build\x00.\x00", "10")
 	add("11", "(exe) S 10 10 10", "/usr/bin/buildah-oci-runtime\x00", "11")
-	add("12", "(a) S 0 (b) S 11 12 12", "sh\x00-c\x00true\x00", "12\t1") // its name is hostile
+	add("12", "(a) S 0 (b) S 11 12 12", "sh\x00-c\x00true\x00", "12\t1") // a name like the end of the field
 	add("13", "(zombie) Z 12 12 12", "", "13\t2")
-	add("20", "(stranger) S 1 20 20", "buildah-oci-runtime\x00", "20")
+	add("20", "(unrelated) S 1 20 20", "buildah-oci-runtime\x00", "20")
 	got := descendants(proc, 10)
 	want := []running{{11, 10, "buildah-oci-runtime", 1}, {12, 11, "sh", 2}, {13, 12, ".", 2}}
 	if !slices.Equal(got, want) {
@@ -36,17 +36,17 @@ func TestDescendants(t *testing.T) {
 	}
 }
 
-// playBuild plays podman build: a child that is called as the runtime is, and
-// whose end it tells of.
-const playBuild = `
-trap 'echo the build was told; exit 9' TERM
+// fakeBuild behaves like podman build: it starts a child under the name of the
+// runtime and prints how it ended.
+const fakeBuild = `
+trap 'echo the build received SIGTERM; exit 9' TERM
 bash -c 'exec -a NAME sleep 1000' & child=$!
 echo started
 wait $child
-echo "the child left with $?"
+echo "exit status of the child: $?"
 `
 
-// started tells when a program has written a line.
+// started calls a function after the program has printed "started".
 type started struct {
 	out []byte
 	do  func()
@@ -63,8 +63,8 @@ func (s *started) Write(p []byte) (int, error) {
 
 func TestCancelBuildah(t *testing.T) {
 	for name, want := range map[string]string{
-		"buildah-oci-runtime": "started\nthe child left with 143\n",
-		"something-else":      "started\nthe build was told\n",
+		"buildah-oci-runtime": "started\nexit status of the child: 143\n",
+		"something-else":      "started\nthe build received SIGTERM\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			late, stop := context.WithTimeout(t.Context(), time.Minute)
@@ -78,7 +78,7 @@ func TestCancelBuildah(t *testing.T) {
 				cancel(enough)
 			}}
 			err := System{}.Run(ctx, Cmd{
-				Name: "bash", Args: []string{"-c", strings.ReplaceAll(playBuild, "NAME", name)}, Stdout: out, Cancel: CancelBuildah,
+				Name: "bash", Args: []string{"-c", strings.ReplaceAll(fakeBuild, "NAME", name)}, Stdout: out, Cancel: CancelBuildah,
 			})
 			if !errors.Is(err, enough) || string(out.out) != want {
 				t.Errorf("got %q, %v; want %q", out.out, err, want)

@@ -196,7 +196,7 @@ func hintForSession(err error) string {
 	if is[*timer.NoSessionError](err) {
 		return "log in as yourself, at the screen or over ssh; not with su or sudo"
 	}
-	if is[*timer.PassingError](err) {
+	if is[*timer.TemporaryPathError](err) {
 		return "install it: brew install klmcwhirter/tap/ocisi; or copy it to ~/.local/bin and type that path"
 	}
 	if e, ok := errors.AsType[*ownedfile.ForeignError](err); ok {
