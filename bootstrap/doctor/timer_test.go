@@ -55,7 +55,7 @@ func TestTimer(t *testing.T) {
 		{"failed", "timer", timers("/usr/bin/ocisi", on+failed), doctor.Warn, "the timer's last run failed: exit-code", "journalctl -t ocisi _UID=1001 --lines 50"},
 		{"no next run", "timer", timers("/usr/bin/ocisi", "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"+fine), doctor.OK, "the timer is on", ""},
 		{"half an answer", "timer", timers("/usr/bin/ocisi", on), doctor.Info, "1 answers for 2 units", ""},
-		{"nobody to ask", "timer", asleep, doctor.Info, "the timer is installed; asking the user's systemd", ""},
+		{"nobody to ask", "timer", asleep, doctor.Info, "the timer is installed; querying the user's systemd", ""},
 	})
 }
 

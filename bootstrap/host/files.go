@@ -14,33 +14,33 @@ import (
 // maxText is the largest file that Text returns, in bytes.
 const maxText = 4 << 20
 
-// Text returns the text of a file at an absolute path, "" when it cannot be read or
-// is too large.
+// Text returns the text of the file at an absolute path, or "" if it cannot be read
+// or is too large.
 func (h Host) Text(name string) string {
 	data, _ := input.ReadFile(h.Root, relative(name), maxText)
 	return string(data)
 }
 
-// Head returns at most so many bytes from the beginning of a file at an absolute
-// path, "" when it cannot be read.
-func (h Host) Head(name string, bytes int64) string {
+// Head returns the first n bytes of the file at an absolute path, or "" if it cannot
+// be read.
+func (h Host) Head(name string, n int64) string {
 	file, err := h.Root.Open(relative(name))
 	if err != nil {
 		return ""
 	}
 	defer func() { _ = file.Close() }()
-	data, _ := io.ReadAll(io.LimitReader(file, bytes))
+	data, _ := io.ReadAll(io.LimitReader(file, n))
 	return string(data)
 }
 
-// List returns the entries of a folder at an absolute path, sorted by name; none
-// when it cannot be read.
+// List returns the entries of the directory at an absolute path, sorted by name. It
+// returns none if the directory cannot be read.
 func (h Host) List(name string) []fs.DirEntry {
 	entries, _ := fs.ReadDir(h.Root, relative(name))
 	return entries
 }
 
-// Find returns the programs of a name in PATH, the one that is started first.
+// Find returns the paths of all programs of a name in PATH, in the order of PATH.
 func (h Host) Find(name string) []string {
 	var found []string
 	for _, dir := range filepath.SplitList(h.Getenv("PATH")) {
@@ -53,7 +53,7 @@ func (h Host) Find(name string) []string {
 	return found
 }
 
-// ConfigHome is the folder of the user's settings.
+// ConfigHome returns $XDG_CONFIG_HOME, or its default.
 func (h Host) ConfigHome() string {
 	if dir := h.Getenv("XDG_CONFIG_HOME"); path.IsAbs(dir) {
 		return dir
@@ -61,14 +61,14 @@ func (h Host) ConfigHome() string {
 	return path.Join(h.User.Home, ".config")
 }
 
-// mostLinks is how many symlinks are followed for one path, as the kernel has it.
-const mostLinks = 40
+// maxLinks is the number of symlinks that the kernel follows in a path.
+const maxLinks = 40
 
-// Real returns an absolute path with its symlinks resolved, as far as what it
-// leads to is there.
+// Real returns an absolute path with its symlinks resolved. Components that do not
+// exist are kept.
 func (h Host) Real(name string) string {
 	done, rest := "/", strings.Split(relative(name), "/")
-	for links := 0; len(rest) > 0 && links < mostLinks; {
+	for links := 0; len(rest) > 0 && links < maxLinks; {
 		next := path.Join(done, rest[0])
 		rest = rest[1:]
 		target, err := fs.ReadLink(h.Root, relative(next))
@@ -85,8 +85,7 @@ func (h Host) Real(name string) string {
 	return path.Join(done, path.Join(rest...))
 }
 
-// Owner returns who owns what is at an absolute path; false when that cannot be
-// told.
+// Owner returns the UID of the owner of an absolute path, and false if it is unknown.
 func (h Host) Owner(name string) (uid int, ok bool) {
 	info, err := fs.Stat(h.Root, relative(name))
 	if err != nil {
@@ -103,16 +102,16 @@ func owner(info fs.FileInfo) (uid int, ok bool) {
 	return int(stat.Uid), true
 }
 
-// OwnedByRoot returns the first file or folder below an absolute path that is
-// root's, at most so many levels down; "" when there is none.
-func (h Host) OwnedByRoot(folder string, levels int) string {
+// OwnedByRoot returns the first file or directory in dir that root owns, or "". It
+// descends at most the given number of levels.
+func (h Host) OwnedByRoot(dir string, levels int) string {
 	found := ""
-	base := relative(folder)
+	base := relative(dir)
 	_ = fs.WalkDir(h.Root, base, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return fs.SkipDir // what the user cannot read is not looked into
+			return fs.SkipDir // the user cannot read the directory
 		}
-		if isRoots(entry) {
+		if ownedByRoot(entry) {
 			found = "/" + name
 			return fs.SkipAll
 		}
@@ -124,10 +123,10 @@ func (h Host) OwnedByRoot(folder string, levels int) string {
 	return found
 }
 
-func isRoots(entry fs.DirEntry) bool {
+func ownedByRoot(entry fs.DirEntry) bool {
 	info, err := entry.Info()
 	if err != nil {
-		return false // gone meanwhile
+		return false // it was removed meanwhile
 	}
 	uid, ok := owner(info)
 	return ok && uid == 0

@@ -18,20 +18,19 @@ type Group struct {
 	Name    string
 	GID     int
 	Members []string
-	Local   bool // it is in /etc/group, the only file that usermod edits
+	Local   bool // in /etc/group, the only file that usermod edits
 }
 
-// maxDatabase is the largest file of the user database that is read, in bytes. Large
-// organizations have tens of thousands of lines.
+// maxDatabase is the largest supported file of the user database, in bytes. Large
+// organizations have tens of thousands of entries.
 const maxDatabase = 16 << 20
 
-// getentMissing is getent's exit status for a key that it did not find.
+// getentMissing is the exit status of getent for a key that does not exist.
 const getentMissing = 2
 
-// Group looks a group up; false says that there is none. It asks getent, since
-// the groups of an image are in /usr/lib/group, which os/user does not read
-// without cgo, and others may come from the network. Without getent it reads
-// the two files.
+// Group returns the group of a name, or false. It runs getent, because the groups of
+// an image are in /usr/lib/group, which os/user does not read without cgo, and other
+// groups may come from the network. Without getent it reads the two files.
 func (h Host) Group(ctx context.Context, name string) (Group, bool, error) {
 	local, isLocal, err := h.groupIn("etc/group", name)
 	if err != nil {
@@ -73,7 +72,7 @@ func (h Host) groupIn(file, name string) (Group, bool, error) {
 	return Group{}, false, nil
 }
 
-// parseGroup reads a line name:password:gid:member,member.
+// parseGroup parses a line name:password:gid:member,member.
 func parseGroup(line string) (Group, error) {
 	fields := strings.Split(line, ":")
 	if len(fields) < 4 {
@@ -87,13 +86,14 @@ func parseGroup(line string) (Group, error) {
 	return Group{Name: fields[0], GID: gid, Members: members}, nil
 }
 
-// Listed reports whether the user is a member of a group by the database, be it
-// in this session or only in the next one.
+// Listed reports whether the user is a member of a group in the group database. The
+// membership may be effective only after the next login; see [Host.Active].
 func (h Host) Listed(ctx context.Context, group Group) bool {
 	if slices.Contains(group.Members, h.User.Name) {
 		return true
 	}
-	// A primary group, and one that another source grants, has no member field.
+	// The member field lists neither users with this primary group nor members from
+	// other sources.
 	out, err := h.output(ctx, "id", "-G", h.User.Name)
 	return err == nil && slices.Contains(strings.Fields(out), strconv.Itoa(group.GID))
 }
@@ -101,9 +101,9 @@ func (h Host) Listed(ctx context.Context, group Group) bool {
 // Active reports whether this process is in a group.
 func (h Host) Active(group Group) bool { return slices.Contains(h.User.GIDs, group.GID) }
 
-// ManagerGroups returns the groups of the user's systemd, which are those of
-// every timer and of what a desktop starts: they are as old as the first login
-// since boot. The error wraps fs.ErrNotExist when there is no such systemd.
+// ManagerGroups returns the groups of the user's systemd instance. Timers and the
+// programs of a desktop inherit them. They date from the first login since boot. The
+// error wraps [fs.ErrNotExist] if there is no such instance.
 func (h Host) ManagerGroups(ctx context.Context) ([]int, error) {
 	unit := fmt.Sprintf("user@%d.service", h.User.UID)
 	out, err := h.output(ctx, "systemctl", "show", "-p", "MainPID", "--value", unit)
@@ -124,8 +124,8 @@ func (h Host) ManagerGroups(ctx context.Context) ([]int, error) {
 	return gids, nil
 }
 
-// statusGroups reads a process's groups from its /proc/PID/status: the first of
-// the four in line Gid, and all in line Groups.
+// statusGroups returns the groups in the text of a /proc/PID/status: the real GID and
+// the supplementary groups.
 func statusGroups(status string) ([]int, error) {
 	var gids []int
 	for line := range strings.Lines(status) {
@@ -149,19 +149,18 @@ func statusGroups(status string) ([]int, error) {
 	return gids, nil
 }
 
-// parseID reads a user or group ID, or a number of them.
+// parseID parses a UID, a GID or a number of IDs.
 func parseID(text string) (int, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	return int(id), err //nolint:gosec // 32 bits
 }
 
-// Range is a block of ids that a user may hand to containers.
+// Range is a range of subordinate IDs, see subuid(5).
 type Range struct{ Start, Count int }
 
-// SubIDs returns the user's ranges in /etc/subuid or /etc/subgid, and the first
-// id that is in nobody's range. Lines that make no sense are skipped, as
-// newuidmap does.
-func (h Host) SubIDs(file string) (own []Range, free int) {
+// SubIDs returns the user's ranges in /etc/subuid or /etc/subgid, and the first ID
+// above all ranges. Like newuidmap, it skips invalid lines.
+func (h Host) SubIDs(file string) (ranges []Range, free int) {
 	free = 100000 // where useradd begins
 	data, _ := input.ReadFile(h.Root, relative(file), maxDatabase)
 	for line := range strings.Lines(string(data)) {
@@ -176,8 +175,8 @@ func (h Host) SubIDs(file string) (own []Range, free int) {
 		}
 		free = max(free, start+count)
 		if fields[0] == h.User.Name || fields[0] == strconv.Itoa(h.User.UID) {
-			own = append(own, Range{start, count})
+			ranges = append(ranges, Range{start, count})
 		}
 	}
-	return own, free
+	return ranges, free
 }

@@ -1,11 +1,10 @@
-// Package host tells facts about the machine that ocisi runs on: what system it
-// is, which groups count, how much room there is. It reads files below a root
-// and runs programs through a Runner, so a test describes a machine by a map of
-// files and a table of answers.
+// Package host queries facts about the machine that ocisi runs on: its operating
+// system, the user's groups, free disk space. It reads files through an [fs.FS] and
+// runs programs through a [process.Runner], so that a test can describe a machine by
+// a map of files and a table of outputs.
 //
-// The files and their formats: os-release(5), group(5), subuid(5), proc(5);
-// /usr/share/ublue-os/image-info.json is written by every image of Universal
-// Blue when it is built.
+// File formats: os-release(5), group(5), subuid(5), proc(5). The build of each
+// Universal Blue image writes /usr/share/ublue-os/image-info.json.
 package host
 
 import (
@@ -23,34 +22,34 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// patience is how long a program may take to tell a fact: less than a check of
-// package doctor has, which can then say what it knows without it.
-const patience = 4 * time.Second
+// timeout bounds each program. It is shorter than the time limit of a check of
+// package doctor, which can then report its other facts.
+const timeout = 4 * time.Second
 
 // Host is a machine and the user who runs ocisi on it.
 type Host struct {
-	Root   fs.FS // of the file system: os.DirFS("/")
+	Root   fs.FS // the root directory: os.DirFS("/")
 	Runner process.Runner
 	Getenv func(string) string
 	User   User
-	Statfs func(path string) (Space, error) // of the file system that holds an absolute path
+	Statfs func(path string) (Space, error) // of the file system of an absolute path
 }
 
-// User is the user of this process.
+// User is the user who runs this process.
 type User struct {
 	Name string
 	UID  int
-	GIDs []int  // of this process: the primary group and the others
+	GIDs []int  // of this process: the primary and the supplementary groups
 	Home string // absolute
 }
 
-// Space is the room in a file system, in bytes.
+// Space is the size of a file system in bytes.
 type Space struct {
-	Free  uint64 // for ordinary users
+	Free  uint64 // for unprivileged users
 	Total uint64
 }
 
-// Release is what os-release says; what it leaves out is "".
+// Release is the content of os-release. A missing field is "".
 type Release struct {
 	ID        string   // "fedora", "bluefin"
 	IDLike    []string // "fedora"
@@ -82,11 +81,11 @@ func (h Host) Release() Release {
 	}
 }
 
-// Is reports whether the release is one of an id or derived from it.
+// Is reports whether the release has an ID or is derived from one that has it.
 func (r Release) Is(id string) bool { return r.ID == id || slices.Contains(r.IDLike, id) }
 
-// Image is what an image of Universal Blue says about itself. Tag is the one it
-// was built as; the one that the host follows, only bootc knows.
+// Image is the image-info.json of a Universal Blue image. Tag is the tag of the
+// build; the tag that the host follows is only known to bootc.
 type Image struct {
 	Name   string `json:"image-name"`   // "bluefin-dx-nvidia-open"
 	Flavor string `json:"image-flavor"` // "main", "nvidia-open"; never "dx"
@@ -95,11 +94,11 @@ type Image struct {
 	Fedora string `json:"fedora-version"`
 }
 
-// DX reports whether developer mode is built in, as it was until 2026.
+// DX reports whether the image includes developer mode, as dx images did until 2026.
 func (i Image) DX() bool { return slices.Contains(strings.Split(i.Name, "-"), "dx") }
 
-// Image reads image-info.json; false says that the host is not such an image.
-// An unreadable file is one that tells nothing.
+// Image returns the content of image-info.json, and false on hosts without a valid
+// one.
 func (h Host) Image() (Image, bool) {
 	var image Image
 	data, err := input.ReadFile(h.Root, "usr/share/ublue-os/image-info.json", input.MaxSize)
@@ -109,8 +108,8 @@ func (h Host) Image() (Image, bool) {
 	return image, true
 }
 
-// Container returns the name of the container that this process runs in,
-// "a container" when it has no name, or "".
+// Container returns the name of the container that this process runs in, "a
+// container" if the name is unknown, or "" outside a container.
 func (h Host) Container() string {
 	if name := h.Getenv("CONTAINER_ID"); name != "" {
 		return name
@@ -121,17 +120,17 @@ func (h Host) Container() string {
 	return ""
 }
 
-// Exists reports whether there is anything at an absolute path.
+// Exists reports whether an absolute path exists.
 func (h Host) Exists(name string) bool { return h.exists(relative(name)) }
 
-// Socket reports whether there is a socket at an absolute path.
+// Socket reports whether an absolute path is a socket.
 func (h Host) Socket(name string) bool {
 	info, err := fs.Stat(h.Root, relative(name))
 	return err == nil && info.Mode()&fs.ModeSocket != 0
 }
 
-// Space returns the room at an absolute path, or at the nearest folder above it
-// that exists.
+// Space returns the size of the file system of an absolute path. If the path does
+// not exist, its nearest existing parent counts.
 func (h Host) Space(name string) (Space, error) {
 	space, err := h.Statfs(name)
 	for errors.Is(err, fs.ErrNotExist) && path.Dir(name) != name {
@@ -139,12 +138,12 @@ func (h Host) Space(name string) (Space, error) {
 		space, err = h.Statfs(name)
 	}
 	if err != nil {
-		return Space{}, fmt.Errorf("asking for the room at %s: %w", name, err)
+		return Space{}, fmt.Errorf("querying the disk space at %s: %w", name, err)
 	}
 	return space, nil
 }
 
-// Recipes returns the names that ujust knows; none without ujust.
+// Recipes returns the names of the recipes of ujust, or none without ujust.
 func (h Host) Recipes(ctx context.Context) []string {
 	out, err := h.output(ctx, "ujust", "--summary")
 	if err != nil {
@@ -153,25 +152,25 @@ func (h Host) Recipes(ctx context.Context) []string {
 	return strings.Fields(out)
 }
 
-// version is a dotted number somewhere in a line.
+// version matches a dotted version number.
 var version = regexp.MustCompile(`\d+(\.\d+)+\S*`)
 
-// Distrobox returns the version of the installed distrobox, for instance
-// 1.8.2.5 or 2.0.0-rc.4. A *process.NotFoundError says that there is none.
+// Distrobox returns the version of the installed distrobox, for example 1.8.2.5 or
+// 2.0.0-rc.4. If it is not installed, the error is a [*process.NotFoundError].
 func (h Host) Distrobox(ctx context.Context) (string, error) {
 	out, err := h.output(ctx, "distrobox", "--version")
 	if err != nil {
-		return "", fmt.Errorf("asking distrobox for its version: %w", err)
+		return "", fmt.Errorf("querying the version of distrobox: %w", err)
 	}
 	found := version.FindString(out)
 	if found == "" {
-		return "", fmt.Errorf("asking distrobox for its version: it said %q", out)
+		return "", fmt.Errorf("parsing the version of distrobox: %q", out)
 	}
 	return found, nil
 }
 
-// PodmanVersion returns the version of the installed podman, for instance 5.8.6;
-// "" if it does not print one. It needs no storage.
+// PodmanVersion returns the version of the installed podman, for example 5.8.6, or ""
+// if it is unknown. It does not initialize podman's storage.
 func (h Host) PodmanVersion(ctx context.Context) string {
 	out, _ := h.output(ctx, "podman", "--version")
 	return version.FindString(out)
@@ -183,10 +182,10 @@ func (h Host) exists(name string) bool {
 }
 
 func (h Host) output(ctx context.Context, name string, args ...string) (string, error) {
-	return process.Output(ctx, h.Runner, process.Cmd{Name: name, Args: args, Timeout: patience})
+	return process.Output(ctx, h.Runner, process.Cmd{Name: name, Args: args, Timeout: timeout})
 }
 
-// relative turns an absolute path into a name for an fs.FS.
+// relative returns an absolute path as a path of an [fs.FS].
 func relative(name string) string {
 	if name = strings.TrimPrefix(path.Clean(name), "/"); name != "" {
 		return name

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Kind is what sort of system a host is, for people.
+// Kind is the kind of operating system, as shown to the user.
 type Kind string
 
-// The kinds that are told apart. A host of no other kind is Unknown.
+// The kinds of hosts.
 const (
 	Bluefin      Kind = "Bluefin"
 	BluefinLTS   Kind = "Bluefin LTS"
@@ -23,13 +23,13 @@ const (
 	Unknown      Kind = ""
 )
 
-// Kind tells what the host is. An image of Universal Blue says so itself; what
-// is built on one and says nothing can still be told by its os-release.
+// Kind returns the kind of the host. It depends on image-info.json, and for images
+// that are derived from Universal Blue without that file on os-release.
 func (h Host) Kind() Kind {
 	release := h.Release()
 	name := release.VariantID
-	image, is := h.Image()
-	if is {
+	image, ok := h.Image()
+	if ok {
 		name = image.Name
 	}
 	words := strings.Split(name, "-")
@@ -43,7 +43,7 @@ func (h Host) Kind() Kind {
 		return Aurora
 	case slices.Contains(words, "bazzite"):
 		return Bazzite
-	case is:
+	case ok:
 		return Universal
 	}
 	return h.distribution(release)
@@ -51,7 +51,7 @@ func (h Host) Kind() Kind {
 
 func (h Host) distribution(release Release) Kind {
 	switch {
-	case release.Is("ubuntu"): // it is like debian, too
+	case release.Is("ubuntu"): // ID_LIKE includes debian
 		return Ubuntu
 	case release.Is("debian"):
 		return Debian
@@ -65,6 +65,6 @@ func (h Host) distribution(release Release) Kind {
 	return Unknown
 }
 
-// Atomic reports whether the system is an image: /usr cannot be written, and
-// programs are not installed by its package manager.
+// Atomic reports whether the system is an ostree or bootc image with a read-only
+// /usr.
 func (h Host) Atomic() bool { return h.exists("run/ostree-booted") }

@@ -10,7 +10,8 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// SELinux returns its mode: Enforcing, Permissive, Disabled; "" without it.
+// SELinux returns the mode of SELinux: Enforcing, Permissive or Disabled; "" without
+// SELinux.
 func (h Host) SELinux(ctx context.Context) string {
 	out, err := h.output(ctx, "getenforce")
 	if err != nil {
@@ -19,10 +20,10 @@ func (h Host) SELinux(ctx context.Context) string {
 	return strings.TrimSpace(out)
 }
 
-// Mislabeled returns what matchpathcon says of a path whose label is not what
-// the policy wants, or "".
+// Mislabeled returns the output of matchpathcon for a path whose label differs from
+// the policy, or "".
 func (h Host) Mislabeled(ctx context.Context, name string) string {
-	out, _ := h.output(ctx, "matchpathcon", "-V", name) // its status says the same as its text
+	out, _ := h.output(ctx, "matchpathcon", "-V", name) // the text is enough
 	if strings.Contains(out, "has context") {
 		return strings.TrimSpace(out)
 	}
@@ -34,7 +35,7 @@ type Account struct {
 	Home, Shell string
 }
 
-// Account looks the user up by getent, as Group does; false when it does not say.
+// Account returns the user's entry by getent, or false; see [Host.Group].
 func (h Host) Account(ctx context.Context) (Account, bool) {
 	out, err := h.output(ctx, "getent", "passwd", strconv.Itoa(h.User.UID))
 	fields := strings.Split(out, ":")
@@ -44,15 +45,15 @@ func (h Host) Account(ctx context.Context) (Account, bool) {
 	return Account{Home: fields[5], Shell: fields[6]}, true
 }
 
-// Units asks the user's systemd for properties of units, in the order of the
-// units. One that it does not know has LoadState "not-found".
+// Units returns properties of units of the user's systemd, in the order of the
+// arguments. A unit that does not exist has the LoadState "not-found".
 func (h Host) Units(ctx context.Context, properties string, units ...string) ([]map[string]string, error) {
 	out, err := h.output(ctx, "systemctl", append([]string{"--user", "show", "--property=" + properties}, units...)...)
 	if err != nil {
 		if failed, ok := errors.AsType[*process.Error](err); ok && failed.Stderr != "" {
 			err = errors.New(failed.Stderr)
 		}
-		return nil, fmt.Errorf("asking the user's systemd: %w", err)
+		return nil, fmt.Errorf("querying the user's systemd: %w", err)
 	}
 	var all []map[string]string
 	for block := range strings.SplitSeq(out, "\n\n") {
@@ -64,7 +65,7 @@ func (h Host) Units(ctx context.Context, properties string, units ...string) ([]
 		all = append(all, values)
 	}
 	if len(all) != len(units) {
-		return nil, fmt.Errorf("asking the user's systemd: %d answers for %d units", len(all), len(units))
+		return nil, fmt.Errorf("querying the user's systemd: %d answers for %d units", len(all), len(units))
 	}
 	return all, nil
 }

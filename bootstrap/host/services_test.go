@@ -47,7 +47,7 @@ func TestUnits(t *testing.T) {
 		t.Error("half an answer is no error")
 	}
 	_, err = machine(nil, nil).Units(t.Context(), "Id", "a")
-	if _, missing := errors.AsType[*process.NotFoundError](err); !missing || !strings.HasPrefix(err.Error(), "asking the user's systemd: ") {
+	if _, missing := errors.AsType[*process.NotFoundError](err); !missing || !strings.HasPrefix(err.Error(), "querying the user's systemd: ") {
 		t.Errorf("without systemd: %v", err)
 	}
 }
