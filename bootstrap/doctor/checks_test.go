@@ -171,7 +171,7 @@ func TestDistrobox(t *testing.T) {
 		{"1.10 is later than 1.8", "distrobox.bin", says("distrobox: 1.10.0"), doctor.OK, "1.10.0", ""},
 		{"bookworm's", "distrobox.bin", says("distrobox: 1.4.2.1"), doctor.Warn, "1.4.2.1 works", "sudo apt install distrobox"},
 		{"too old", "distrobox.bin", says("distrobox: 1.3.1"), doctor.Fail, "too old", "sudo apt install distrobox"},
-		{"talks nonsense", "distrobox.bin", says("?"), doctor.Warn, "it said", "distrobox --version"},
+		{"talks nonsense", "distrobox.bin", says("?"), doctor.Warn, "parsing the version", "distrobox --version"},
 		{"fails", "distrobox.bin", says("exit 1"), doctor.Warn, "exit 1", "distrobox --version"},
 		{"none, Debian", "distrobox.bin", at(map[string]string{"etc/os-release": "ID=debian"}), doctor.Fail, "not installed", "sudo apt install distrobox"},
 		{"none, Fedora Workstation", "distrobox.bin", at(map[string]string{"etc/os-release": "ID=fedora"}), doctor.Fail, "not installed", "sudo dnf install distrobox"},

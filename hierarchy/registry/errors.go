@@ -14,30 +14,29 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Kind says what kept a registry from answering.
+// Kind is the kind of a failure.
 type Kind string
 
 // The kinds of an Error.
 const (
-	Unreachable     Kind = "unreachable"       // no name, no connection, no trusted certificate, no answer in time
-	Unauthorized    Kind = "unauthorized"      // the login is refused, or one is wanted; some registries say so of what they do not have
-	NotFound        Kind = "not found"         // the registry has no such image, or none for this platform
-	TooManyRequests Kind = "too many requests" // the registry has had enough for now
-	Unavailable     Kind = "unavailable"       // the registry has trouble: a status of 500 or more
-	Broken          Kind = "broken answer"     // what came is not what a registry says
+	Unreachable     Kind = "unreachable"       // no DNS entry, connection, trusted certificate or response in time
+	Unauthorized    Kind = "unauthorized"      // login required or refused; some registries also answer so for a missing image
+	NotFound        Kind = "not found"         // no such image, or none for this platform
+	TooManyRequests Kind = "too many requests" // status 429
+	Unavailable     Kind = "unavailable"       // a status of 500 or more
+	Broken          Kind = "broken answer"     // the response is not that of a registry
 )
 
-// Error says why a registry did not answer. Its text does not name the
-// reference.
+// Error reports why a lookup failed. Its text does not contain the reference.
 type Error struct {
 	Kind       Kind
 	Registry   string
 	Image      string        // name:tag in the registry
-	Status     int           // of the answer; 0 when there was none
-	RetryAfter time.Duration // how long the registry wants to be left alone; 0 when it did not say
-	Login      string        // where the login is from: a file or a helper; "" when there was none
-	Skipped    error         // why no login was found, where one may have been: a file that cannot be read
-	Words      string        // the registry's or the network's own, one line; "" when there were none
+	Status     int           // of the response; 0: none
+	RetryAfter time.Duration // from the response; 0: none
+	Login      string        // source of the login: a file or a credential helper; "": none
+	Skipped    error         // why a possible login was not found: a file that cannot be read
+	Words      string        // message of the registry or the network, one line; may be ""
 	Err        error
 }
 
@@ -51,19 +50,19 @@ func (e *Error) Error() string {
 		if e.Login != "" {
 			b.WriteString(" refuses the login from " + e.Login)
 		} else {
-			b.WriteString(" wants a login, or has no " + e.Image)
+			b.WriteString(" requires a login, or has no " + e.Image)
 		}
 	case NotFound:
 		b.WriteString(" has no " + e.Image)
 	case TooManyRequests:
-		b.WriteString(" takes no more requests for now")
+		b.WriteString(" returned 429 (too many requests)")
 	case Unavailable:
-		b.WriteString(" has trouble")
+		b.WriteString(" is unavailable")
 	default:
-		b.WriteString(" does not answer as a registry does")
+		b.WriteString(" is not a registry, or is broken")
 	}
 	if e.RetryAfter > 0 {
-		fmt.Fprintf(&b, ", again in %s", e.RetryAfter)
+		fmt.Fprintf(&b, "; retry in %s", e.RetryAfter)
 	}
 	if e.Words != "" {
 		b.WriteString(": " + e.Words)
@@ -76,32 +75,32 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// noAnswerError ends a question that takes too long.
-type noAnswerError struct{ after time.Duration }
+// timeoutError is the cause of a context that ended after the timeout of the client.
+type timeoutError struct{ after time.Duration }
 
-func (e *noAnswerError) Error() string { return "no answer after " + e.after.String() }
+func (e *timeoutError) Error() string { return "no answer after " + e.after.String() }
 
-// explain turns what stopped a request into an *Error.
-func (d *door) explain(ctx context.Context, t target, err error) error {
+// explain returns the error of a request as an [*Error].
+func (rc *repoClient) explain(ctx context.Context, t target, err error) error {
 	if _, ok := errors.AsType[*CredentialsError](err); ok {
 		return err
 	}
 	e := &Error{Kind: Broken, Registry: t.host(), Image: t.short(), Err: err, Words: oneLine(err.Error())}
-	if d.login != nil {
-		e.Login, e.Skipped = d.login.source, d.login.skipped
+	if rc.login != nil {
+		e.Login, e.Skipped = rc.login.source, rc.login.skipped
 	}
 	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		e.Kind, e.Words = Unreachable, oneLine(untrusted.Error())
 		return e
 	}
-	if said, ok := errors.AsType[*transport.Error](err); ok {
-		e.Kind, e.Status, e.Words = kindOf(said.StatusCode), said.StatusCode, wordsOf(said)
+	if te, ok := errors.AsType[*transport.Error](err); ok {
+		e.Kind, e.Status, e.Words = kindOf(te.StatusCode), te.StatusCode, messageOf(te)
 		if e.Kind == TooManyRequests || e.Kind == Unavailable {
-			e.RetryAfter = d.courier.comeBack()
+			e.RetryAfter = rc.transport.retryAfter()
 		}
 		return e
 	}
-	if late, ok := errors.AsType[*noAnswerError](context.Cause(ctx)); ok {
+	if late, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
 		e.Kind, e.Words, e.Err = Unreachable, late.Error(), late
 		return e
 	}
@@ -111,13 +110,13 @@ func (d *door) explain(ctx context.Context, t target, err error) error {
 	return e
 }
 
-// broken says that an answer is not what a registry says.
-func (d *door) broken(t target, err error) error {
+// broken returns the error of an invalid response.
+func (rc *repoClient) broken(t target, err error) error {
 	return &Error{Kind: Broken, Registry: t.host(), Image: t.short(), Words: oneLine(err.Error()), Err: err}
 }
 
-// noPlatform says that an index has no image that would run here.
-func (d *door) noPlatform(t target, arch string) error {
+// noPlatform returns the error of an index without an image for this platform.
+func (rc *repoClient) noPlatform(t target, arch string) error {
 	return &Error{Kind: NotFound, Registry: t.host(), Image: t.short() + " for linux/" + arch}
 }
 
@@ -135,9 +134,9 @@ func kindOf(status int) Kind {
 	return Broken
 }
 
-// wordsOf returns the registry's own words; else, where the kind does not say
-// it, the status.
-func wordsOf(e *transport.Error) string {
+// messageOf returns the message of the registry or, if the kind does not imply it, the
+// status.
+func messageOf(e *transport.Error) string {
 	for _, d := range e.Errors {
 		if d.Message != "" {
 			return oneLine(d.Message)
@@ -152,10 +151,10 @@ func wordsOf(e *transport.Error) string {
 	return ""
 }
 
-// maxWords is how much of what a stranger says fits a message, in characters.
-const maxWords = 160
+// maxMessage is the maximum length of a message of a registry, in characters.
+const maxMessage = 160
 
-// oneLine makes words of a stranger fit for a line of a terminal.
+// oneLine returns text from outside as one printable line.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -163,8 +162,8 @@ func oneLine(s string) string {
 		}
 		return ' '
 	}, s)), " ")
-	if r := []rune(s); len(r) > maxWords {
-		return string(r[:maxWords]) + "…"
+	if r := []rune(s); len(r) > maxMessage {
+		return string(r[:maxMessage]) + "…"
 	}
 	return s
 }

@@ -57,51 +57,51 @@ func TestErrors(t *testing.T) {
 		took     time.Duration
 		sent     int
 	}{
-		"no such host":         {nil, registry.Unreachable, "ghcr.io does not answer: lookup ghcr.io: no such host", 0, 0, 1},
-		"404":                  {answers(404, ""), registry.NotFound, "ghcr.io has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
-		"401":                  {answers(401, ""), registry.Unauthorized, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
-		"403":                  {answers(403, ""), registry.Unauthorized, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
-		"403 at the door":      {always(403, denied), registry.Unauthorized, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox: requested access to the resource is denied", 0, 0, 1},
-		"429":                  {answers(429, ""), registry.TooManyRequests, "ghcr.io takes no more requests for now", 0, 0, 2},
-		"429, when":            {answers(429, "", "Retry-After", "90"), registry.TooManyRequests, "ghcr.io takes no more requests for now, again in 1m30s", 90 * time.Second, 0, 2},
-		"429, a date":          {answers(429, "", "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"), registry.TooManyRequests, "ghcr.io takes no more requests for now, again in 1m0s", time.Minute, 0, 2},
-		"429 at the door":      {always(429, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`, "Retry-After", "5"), registry.TooManyRequests, "ghcr.io takes no more requests for now, again in 5s: toomanyrequests", 5 * time.Second, 0, 1},
-		"500":                  {answers(500, ""), registry.Unavailable, "ghcr.io has trouble: 500 Internal Server Error", 0, 200 * time.Millisecond, 3},
-		"503 at the door":      {always(503, "<html>go away</html>"), registry.Unavailable, "ghcr.io has trouble: 503 Service Unavailable", 0, 200 * time.Millisecond, 2},
-		"503, when":            {answers(503, "", "Retry-After", "7"), registry.Unavailable, "ghcr.io has trouble, again in 7s: 503 Service Unavailable", 7 * time.Second, 0, 2},
-		"418":                  {answers(418, ""), registry.Broken, "ghcr.io does not answer as a registry does: 418 I'm a teapot", 0, 0, 2},
-		"no registry at all":   {always(404, "<html>"), registry.Broken, "ghcr.io does not answer as a registry does: 404 Not Found", 0, 0, 1},
-		"no digest, no JSON":   {answers(200, "<html>"), registry.Broken, "ghcr.io does not answer as a registry does: invalid character '<' looking for beginning of value", 0, 0, 3},
-		"no digest, no image":  {answers(200, "{}"), registry.Broken, "ghcr.io does not answer as a registry does: neither an index nor an image manifest", 0, 0, 3},
-		"no digest, cut short": {answers(200, `{"manifests": [{"dig`), registry.Broken, "ghcr.io does not answer as a registry does: unexpected end of JSON input", 0, 0, 3},
-		"no digest, too large": {answers(200, strings.Repeat(" ", 4<<20+1)), registry.Broken, "ghcr.io does not answer as a registry does: a manifest of more than 4 MiB", 0, 0, 3},
-		"index changed on its way": {
+		"no such host":             {nil, registry.Unreachable, "ghcr.io does not answer: lookup ghcr.io: no such host", 0, 0, 1},
+		"404":                      {answers(404, ""), registry.NotFound, "ghcr.io has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
+		"401":                      {answers(401, ""), registry.Unauthorized, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
+		"403":                      {answers(403, ""), registry.Unauthorized, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox:latest", 0, 0, 2},
+		"403 during the handshake": {always(403, denied), registry.Unauthorized, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox: requested access to the resource is denied", 0, 0, 1},
+		"429":                      {answers(429, ""), registry.TooManyRequests, "ghcr.io returned 429 (too many requests)", 0, 0, 2},
+		"429, when":                {answers(429, "", "Retry-After", "90"), registry.TooManyRequests, "ghcr.io returned 429 (too many requests); retry in 1m30s", 90 * time.Second, 0, 2},
+		"429, a date":              {answers(429, "", "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"), registry.TooManyRequests, "ghcr.io returned 429 (too many requests); retry in 1m0s", time.Minute, 0, 2},
+		"429 during the handshake": {always(429, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`, "Retry-After", "5"), registry.TooManyRequests, "ghcr.io returned 429 (too many requests); retry in 5s: toomanyrequests", 5 * time.Second, 0, 1},
+		"500":                      {answers(500, ""), registry.Unavailable, "ghcr.io is unavailable: 500 Internal Server Error", 0, 200 * time.Millisecond, 3},
+		"503 during the handshake": {always(503, "<html>go away</html>"), registry.Unavailable, "ghcr.io is unavailable: 503 Service Unavailable", 0, 200 * time.Millisecond, 2},
+		"503, when":                {answers(503, "", "Retry-After", "7"), registry.Unavailable, "ghcr.io is unavailable; retry in 7s: 503 Service Unavailable", 7 * time.Second, 0, 2},
+		"418":                      {answers(418, ""), registry.Broken, "ghcr.io is not a registry, or is broken: 418 I'm a teapot", 0, 0, 2},
+		"not a registry":           {always(404, "<html>"), registry.Broken, "ghcr.io is not a registry, or is broken: 404 Not Found", 0, 0, 1},
+		"no digest, no JSON":       {answers(200, "<html>"), registry.Broken, "ghcr.io is not a registry, or is broken: invalid character '<' looking for beginning of value", 0, 0, 3},
+		"no digest, no image":      {answers(200, "{}"), registry.Broken, "ghcr.io is not a registry, or is broken: neither an index nor an image manifest", 0, 0, 3},
+		"no digest, cut short":     {answers(200, `{"manifests": [{"dig`), registry.Broken, "ghcr.io is not a registry, or is broken: unexpected end of JSON input", 0, 0, 3},
+		"no digest, too large":     {answers(200, strings.Repeat(" ", 4<<20+1)), registry.Broken, "ghcr.io is not a registry, or is broken: manifest larger than 4 MiB", 0, 0, 3},
+		"index changed in transit": {
 			answers(200, `{"manifests": []}`, contentDigest, someDigest, "Content-Type", ociIndex), registry.Broken,
-			"ghcr.io does not answer as a registry does: cut short, or changed on its way: another digest than it is asked for by", 0, 0, 3,
+			"ghcr.io is not a registry, or is broken: the content does not match its digest", 0, 0, 3,
 		},
-		"manifest changed on its way": {
+		"manifest changed in transit": {
 			answers(200, `{"config": {}}`, contentDigest, someDigest, "Content-Type", ociManifest), registry.Broken,
-			"ghcr.io does not answer as a registry does: cut short, or changed on its way: another digest than it is asked for by", 0, 0, 3,
+			"ghcr.io is not a registry, or is broken: the content does not match its digest", 0, 0, 3,
 		},
 		"a wall of words": {
 			always(403, `{"errors":[{"code":"DENIED","message":"`+strings.Repeat("no ", 500)+`"}]}`), registry.Unauthorized,
-			"ghcr.io wants a login, or has no ublue-os/fedora-toolbox: " + strings.Repeat("no ", 53) + "n…", 0, 0, 1,
+			"ghcr.io requires a login, or has no ublue-os/fedora-toolbox: " + strings.Repeat("no ", 53) + "n…", 0, 0, 1,
 		},
-		"a terminal's words": {always(403, `{"errors":[{"message":"\u001b[31mred\u0007"}]}`), registry.Unauthorized, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox: [31mred", 0, 0, 1},
+		"a terminal's words": {always(403, `{"errors":[{"message":"\u001b[31mred\u0007"}]}`), registry.Unauthorized, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox: [31mred", 0, 0, 1},
 		"a token server without a token": {
 			tokens(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }), registry.Broken,
-			"ghcr.io does not answer as a registry does: no token in bearer response: {}", 0, 0, 2,
+			"ghcr.io is not a registry, or is broken: no token in bearer response: {}", 0, 0, 2,
 		},
 		"a token server that is gone": {
 			tokens(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }), registry.Broken,
-			"ghcr.io does not answer as a registry does: 404 Not Found", 0, 0, 2,
+			"ghcr.io is not a registry, or is broken: 404 Not Found", 0, 0, 2,
 		},
 		"a token server that denies": {
 			tokens(func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(http.StatusForbidden)
 				_, _ = io.WriteString(w, denied)
 			}), registry.Unauthorized,
-			"ghcr.io wants a login, or has no ublue-os/fedora-toolbox: requested access to the resource is denied", 0, 0, 2,
+			"ghcr.io requires a login, or has no ublue-os/fedora-toolbox: requested access to the resource is denied", 0, 0, 2,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestErrors(t *testing.T) {
 					w = one(tt.registry)
 				}
 				start := time.Now()
-				got := (&registry.Client{Transport: w, Arch: "amd64"}).Moved(t.Context(), []registry.Have{{Ref: toolbox, ID: "sha256:x"}})[0]
+				got := (&registry.Client{Transport: w, Arch: "amd64"}).CheckUpdates(t.Context(), []registry.Local{{Ref: toolbox, ID: "sha256:x"}})[0]
 				e, ok := errors.AsType[*registry.Error](got.Err)
 				if !ok {
 					t.Fatalf("%+v", got)
@@ -135,7 +135,7 @@ func TestErrors(t *testing.T) {
 func TestTruncated(t *testing.T) {
 	t.Parallel()
 	w := one(answers(200, `{"manifests": []}`, "Content-Length", "400"))
-	got := (&registry.Client{Transport: cut{w}}).Heads(t.Context(), []string{toolbox})[toolbox]
+	got := (&registry.Client{Transport: cut{w}}).Resolve(t.Context(), []string{toolbox})[toolbox]
 	if e, ok := errors.AsType[*registry.Error](got.Err); !ok || e.Kind != registry.Broken || !errors.Is(e, io.ErrUnexpectedEOF) {
 		t.Errorf("%+v", got)
 	}
@@ -179,7 +179,7 @@ func TestHeadFallsBackToGet(t *testing.T) {
 			}
 			rw.Header().Set(contentDigest, header.digest)
 		})
-		got := (&registry.Client{Transport: w, Arch: "amd64"}).Moved(t.Context(), []registry.Have{{Ref: toolbox, ID: digestOf(old)}})[0]
+		got := (&registry.Client{Transport: w, Arch: "amd64"}).CheckUpdates(t.Context(), []registry.Local{{Ref: toolbox, ID: digestOf(old)}})[0]
 		if got.Err != nil || got.Digest != digestOf(idx) || !got.Same || got.Platform != digestOf(old) {
 			t.Errorf("%s: %+v", name, got)
 		}
@@ -206,7 +206,7 @@ func TestTroubleThatPasses(t *testing.T) {
 			}
 			inner.ServeHTTP(rw, r)
 		})
-		got := (&registry.Client{Transport: w}).Heads(t.Context(), []string{toolbox})[toolbox]
+		got := (&registry.Client{Transport: w}).Resolve(t.Context(), []string{toolbox})[toolbox]
 		if got.Err != nil || got.Digest != digestOf(box) {
 			t.Errorf("%+v", got)
 		}
@@ -219,7 +219,7 @@ func TestTroubleWithinTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		c := &registry.Client{Transport: one(answers(500, "")), Timeout: 50 * time.Millisecond}
-		got := c.Heads(t.Context(), []string{toolbox})[toolbox]
+		got := c.Resolve(t.Context(), []string{toolbox})[toolbox]
 		if e, ok := errors.AsType[*registry.Error](got.Err); !ok || e.Kind != registry.Unreachable || time.Since(start) != 50*time.Millisecond {
 			t.Errorf("%v after %s", got.Err, time.Since(start))
 		}
@@ -294,17 +294,17 @@ func TestLogins(t *testing.T) {
 	}{
 		"basic":              {withBasic("secret"), basic("al:secret"), good, ""},
 		"basic, refused":     {withBasic("secret"), basic("al:secret"), bad, "ghcr.io refuses the login from the user"},
-		"basic, none":        {withBasic("secret"), basic("al:secret"), nil, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest"},
+		"basic, none":        {withBasic("secret"), basic("al:secret"), nil, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox:latest"},
 		"token":              {tokens(issue), "Bearer let-me-in", good, ""},
 		"token, refused":     {tokens(issue), "Bearer let-me-in", bad, "ghcr.io refuses the login from the user: who is that"},
-		"token, none":        {tokens(issue), "Bearer let-me-in", nil, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox: who is that"},
+		"token, none":        {tokens(issue), "Bearer let-me-in", nil, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox: who is that"},
 		"a ready-made token": {tokens(issue), "Bearer let-me-in", keys{RegistryToken: "let-me-in"}, ""},
 	} {
 		w := one(tt.host)
 		push(t, withAuth{w, tt.auth}, toolbox, box)
 		w.requests()
 		asked = nil
-		got := (&registry.Client{Transport: w, Keychain: tt.keys}).Heads(t.Context(), []string{toolbox})[toolbox]
+		got := (&registry.Client{Transport: w, Keychain: tt.keys}).Resolve(t.Context(), []string{toolbox})[toolbox]
 		if tt.error == "" && (got.Err != nil || got.Digest != digestOf(box)) || tt.error != "" && (got.Err == nil || got.Err.Error() != tt.error) {
 			t.Errorf("%s: %+v, want %q", name, got, tt.error)
 		}
@@ -330,7 +330,7 @@ func TestLoginThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	w := one(quiet())
 	want := &registry.CredentialsError{Registry: "ghcr.io", Source: "/f", Err: context.DeadlineExceeded}
-	got := (&registry.Client{Transport: w, Keychain: noKeys{want}}).Heads(t.Context(), []string{toolbox})[toolbox]
+	got := (&registry.Client{Transport: w, Keychain: noKeys{want}}).Resolve(t.Context(), []string{toolbox})[toolbox]
 	if e, ok := errors.AsType[*registry.CredentialsError](got.Err); !ok || e != want {
 		t.Errorf("%+v", got)
 	}

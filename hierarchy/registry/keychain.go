@@ -14,18 +14,17 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// Keychain finds the user's logins: docker's config with its credential helpers
-// first, then podman's auth files. (go-containerregistry's own keychain leaves
-// out the second where the first exists.) It implements authn.Keychain and
-// authn.ContextKeychain; files are read anew each time.
+// Keychain finds the user's logins: in docker's config with its credential helpers,
+// then in podman's auth files. (The keychain of go-containerregistry ignores the
+// latter if the former exists.) It implements [authn.Keychain] and
+// [authn.ContextKeychain], and reads the files at each call.
 type Keychain struct {
 	files  []string
-	inline string // what DOCKER_AUTH_CONFIG holds
+	inline string // content of DOCKER_AUTH_CONFIG
 	runner process.Runner
 }
 
-// CredentialsError says that there is a login for a registry, and that it cannot
-// be had.
+// CredentialsError reports that a configured login for a registry cannot be read.
 type CredentialsError struct {
 	Registry string
 	Source   string // file
@@ -38,24 +37,24 @@ func (e *CredentialsError) Error() string {
 
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
-// NewKeychain returns the keychain of a user, by the environment and the home
-// directory. Credential helpers are run by the runner.
+// NewKeychain returns the keychain of a user with an environment and a home directory.
+// It runs credential helpers by r.
 func NewKeychain(getenv func(string) string, home string, r process.Runner) *Keychain {
-	under := func(variable, otherwise string) string {
+	dirOf := func(variable, fallback string) string {
 		if dir := getenv(variable); dir != "" {
 			return dir
 		}
-		return filepath.Join(home, otherwise)
+		return filepath.Join(home, fallback)
 	}
 	k := &Keychain{runner: r, inline: getenv("DOCKER_AUTH_CONFIG")}
-	k.files = append(k.files, filepath.Join(under("DOCKER_CONFIG", ".docker"), "config.json"))
+	k.files = append(k.files, filepath.Join(dirOf("DOCKER_CONFIG", ".docker"), "config.json"))
 	// The order of containers-auth.json(5).
 	if file := getenv("REGISTRY_AUTH_FILE"); file != "" {
 		k.files = append(k.files, file)
 	} else if run := getenv("XDG_RUNTIME_DIR"); run != "" {
 		k.files = append(k.files, filepath.Join(run, "containers", "auth.json"))
 	}
-	k.files = append(k.files, filepath.Join(under("XDG_CONFIG_HOME", ".config"), "containers", "auth.json"))
+	k.files = append(k.files, filepath.Join(dirOf("XDG_CONFIG_HOME", ".config"), "containers", "auth.json"))
 	return k
 }
 
@@ -64,14 +63,14 @@ func (k *Keychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return k.ResolveContext(context.Background(), r)
 }
 
-// ResolveContext returns the login for a repository or a registry. The first
-// file that has one counts, and in it the key that names most of the
-// repository. Without a login it is one of nobody; a *CredentialsError is
-// returned when a file tells that there is one and no file gives it. A file that
-// cannot be read at all keeps nobody from what is public.
+// ResolveContext returns the login for a repository or a registry: from the first file
+// that has one, by the longest key that matches. Without a login it returns an
+// anonymous one. The error is a [*CredentialsError] if a file names a login for the
+// registry and no file provides it. An unreadable file is no error, because the
+// repository may be public.
 func (k *Keychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.Authenticator, error) {
 	keys := keysOf(r)
-	var wanted *CredentialsError
+	var missing *CredentialsError
 	var skipped error
 	for _, source := range k.sources() {
 		c, where, err := source.find(ctx, k.runner, keys)
@@ -79,14 +78,14 @@ func (k *Keychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.
 		case err == nil && c != authn.AuthConfig{}:
 			return &login{config: c, source: where}, nil
 		case err == nil:
-		case !source.names(keys):
-			skipped = errors.Join(skipped, fmt.Errorf("%s is of no use: %w", source.name, err))
-		case wanted == nil:
-			wanted = &CredentialsError{Registry: keys[len(keys)-1], Source: source.name, Err: err}
+		case !source.hasAny(keys):
+			skipped = errors.Join(skipped, fmt.Errorf("%s cannot be used: %w", source.name, err))
+		case missing == nil:
+			missing = &CredentialsError{Registry: keys[len(keys)-1], Source: source.name, Err: err}
 		}
 	}
-	if wanted != nil {
-		return nil, wanted
+	if missing != nil {
+		return nil, missing
 	}
 	return &login{skipped: skipped}, nil
 }
@@ -109,11 +108,11 @@ func (k *Keychain) sources() []source {
 	return out
 }
 
-// login is one that was found, or none.
+// login is the result of a search in a keychain.
 type login struct {
 	config  authn.AuthConfig
-	source  string // "" for none
-	skipped error  // why there may be one all the same
+	source  string // "": none was found
+	skipped error  // why a login may not have been found
 }
 
 // Authorization implements authn.Authenticator.
@@ -122,8 +121,8 @@ func (l *login) Authorization() (*authn.AuthConfig, error) {
 	return &c, nil
 }
 
-// keysOf returns the keys that a login for a resource may have, the longest
-// first and the registry's last.
+// keysOf returns the keys that can match a resource, from the longest to that of the
+// registry.
 func keysOf(r authn.Resource) []string {
 	key := normalKey(r.String())
 	keys := []string{key}
@@ -137,11 +136,11 @@ func keysOf(r authn.Resource) []string {
 	}
 }
 
-// hub is docker.io's key in docker's files: the address of its first API.
+// hub is the key of docker.io in docker's files.
 const hub = authn.DefaultAuthKey
 
-// normalKey returns a key of an auth file in the one form that keysOf has:
-// registry or registry/namespace. Old files have addresses.
+// normalKey returns a key of an auth file in the form of keysOf: registry or
+// registry/namespace. Keys in old files are URLs.
 func normalKey(key string) string {
 	rest, address := strings.CutPrefix(key, "https://")
 	if !address {

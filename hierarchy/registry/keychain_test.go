@@ -175,11 +175,11 @@ func TestKeychain(t *testing.T) {
 		"a missing store that is meant": {files: map[string]string{dockerFile: `{"auths": {"ghcr.io": {}}, "credsStore": "desktop"}`}, want: "error no login for ghcr.io from DOCKER: docker-credential-desktop: program not found", ran: []string{"docker-credential-desktop get ghcr.io"}},
 		"a missing store, an entry":     {files: map[string]string{dockerFile: `{"auths": {"ghcr.io": {"auth": "` + auth("x:y") + `"}}, "credsStore": "desktop"}`}, want: "x:y", ran: []string{"docker-credential-desktop get ghcr.io"}},
 		"a locked keyring":              {files: map[string]string{dockerFile: `{"credHelpers": {"quay.io": "pass"}}`}, repo: "quay.io/a/b", want: "error no login for quay.io from DOCKER: docker-credential-pass: the keyring is locked", ran: []string{"docker-credential-pass get quay.io"}},
-		"a helper that talks nonsense":  {files: map[string]string{dockerFile: `{"credHelpers": {"bad.io": "pass"}}`}, repo: "bad.io/a", want: "error no login for bad.io from DOCKER: reading what docker-credential-pass says: invalid character 'n' looking for beginning of object key string", ran: []string{"docker-credential-pass get bad.io"}},
-		"a helper with a path":          {files: map[string]string{dockerFile: `{"credHelpers": {"ghcr.io": "../../tmp/x"}}`}, want: `error no login for ghcr.io from DOCKER: "../../tmp/x" is no name of a credential helper`},
+		"a helper with invalid output":  {files: map[string]string{dockerFile: `{"credHelpers": {"bad.io": "pass"}}`}, repo: "bad.io/a", want: "error no login for bad.io from DOCKER: parsing the output of docker-credential-pass: invalid character 'n' looking for beginning of object key string", ran: []string{"docker-credential-pass get bad.io"}},
+		"a helper with a path":          {files: map[string]string{dockerFile: `{"credHelpers": {"ghcr.io": "../../tmp/x"}}`}, want: `error no login for ghcr.io from DOCKER: "../../tmp/x" is not the name of a credential helper`},
 		"no base64":                     {files: map[string]string{dockerFile: `{"auths": {"ghcr.io": {"auth": "%"}, "quay.io": {"auth": "` + auth("a:b") + `"}}}`}, want: "error no login for ghcr.io from DOCKER: the entry ghcr.io: auth is not base64: illegal base64 data at input byte 0"},
 		"no base64, another's":          {files: map[string]string{dockerFile: `{"auths": {"ghcr.io": {"auth": "%"}, "quay.io": {"auth": "` + auth("a:b") + `"}}}`}, repo: "quay.io/x", want: "a:b"},
-		"no password":                   {files: map[string]string{dockerFile: logins("ghcr.io", "user")}, want: "error no login for ghcr.io from DOCKER: the entry ghcr.io: auth is not that of user:password"},
+		"no password":                   {files: map[string]string{dockerFile: logins("ghcr.io", "user")}, want: "error no login for ghcr.io from DOCKER: the entry ghcr.io: auth does not contain user:password"},
 		"no JSON":                       {files: map[string]string{dockerFile: `{"auths"`}},
 		"no JSON, podman's":             {files: map[string]string{dockerFile: `{"auths"`, configFile: logins("ghcr.io", "e:f")}, want: "e:f"},
 		"a directory":                   {files: map[string]string{dockerFile + "/x": "", configFile: logins("ghcr.io", "e:f")}, want: "e:f"},
@@ -237,13 +237,13 @@ func TestLoginsInMessages(t *testing.T) {
 	push(t, withAuth{w, basic("al:pass")}, toolbox, box)
 	push(t, w, "quay.io/a/b:1", box)
 	for test, tt := range map[string]struct{ file, want string }{
-		"broken":  {"{", "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest (DOCKER is of no use: unexpected end of JSON input)"},
-		"missing": {`{"credsStore": "gone"}`, "ghcr.io wants a login, or has no ublue-os/fedora-toolbox:latest (DOCKER is of no use: docker-credential-gone: program not found)"},
+		"broken":  {"{", "ghcr.io requires a login, or has no ublue-os/fedora-toolbox:latest (DOCKER cannot be used: unexpected end of JSON input)"},
+		"missing": {`{"credsStore": "gone"}`, "ghcr.io requires a login, or has no ublue-os/fedora-toolbox:latest (DOCKER cannot be used: docker-credential-gone: program not found)"},
 		"wrong":   {logins("ghcr.io", "al:guess"), "ghcr.io refuses the login from DOCKER"},
 		"right":   {logins("ghcr.io", "al:pass"), ""},
 	} {
 		k, root := keychain(t, map[string]string{dockerFile: tt.file}, nil, &helpers{})
-		got := (&registry.Client{Transport: w, Keychain: k}).Heads(t.Context(), []string{toolbox, "quay.io/a/b:1"})
+		got := (&registry.Client{Transport: w, Keychain: k}).Resolve(t.Context(), []string{toolbox, "quay.io/a/b:1"})
 		if err := got["quay.io/a/b:1"].Err; err != nil {
 			t.Errorf("%s: a registry that is public: %v", test, err)
 		}
@@ -262,7 +262,7 @@ func TestHelperThatHangs(t *testing.T) {
 	t.Parallel()
 	k, _ := keychain(t, map[string]string{dockerFile: `{"credHelpers": {"ghcr.io": "slow"}}`}, nil, stuck{})
 	synctest.Test(t, func(t *testing.T) {
-		got := (&registry.Client{Transport: network(nil), Keychain: k}).Heads(t.Context(), []string{toolbox})[toolbox]
+		got := (&registry.Client{Transport: network(nil), Keychain: k}).Resolve(t.Context(), []string{toolbox})[toolbox]
 		if e, ok := errors.AsType[*registry.CredentialsError](got.Err); !ok || !strings.Contains(e.Error(), "no answer after 10s") {
 			t.Errorf("%v", got.Err)
 		}

@@ -1,14 +1,12 @@
-// Package registry asks registries what a tag stands for, and tells whether
-// that is what a store holds already.
+// Package registry looks up the digests of tags in registries, and whether an engine's
+// store is up to date.
 //
-// A question costs one HEAD for each image, besides what the registry wants to
-// know first (a GET of /v2/ and one of a token for each repository). Only where
-// the answer is new are manifests fetched, to see whether it is new for this
-// machine's platform too. Layers never are.
+// A lookup costs one HEAD request per image, after a handshake per repository (GET /v2/
+// and a token). Manifests are fetched only if the digest has changed, because the image
+// for this platform may be the same. Layers are never fetched.
 //
-// Plain http is spoken with this machine alone, 127.0.0.0/8, ::1 and localhost,
-// and there only when nothing answers https. Proxies are those of the usual
-// variables (net/http.ProxyFromEnvironment).
+// Plain HTTP is used only for this machine (127.0.0.0/8, ::1, localhost), if HTTPS
+// fails. Proxies are those of [http.ProxyFromEnvironment].
 package registry
 
 import (
@@ -25,114 +23,113 @@ import (
 )
 
 const (
-	// parallel is how many registries or repositories are asked at the same time.
+	// parallel is the number of concurrent lookups.
 	parallel = 8
-	// defaultTimeout is long for a registry that works, and about as long as people
-	// wait for one that does not.
+	// defaultTimeout is ample for a registry that works, and bearable if one does not.
 	defaultTimeout = 10 * time.Second
 )
 
-// Client asks registries. Its methods may be called from several goroutines.
+// Client looks up references. It is safe for concurrent use.
 type Client struct {
 	Keychain  authn.Keychain    // the user's logins; nil: none
 	Version   string            // of ocisi, for the User-Agent
-	Timeout   time.Duration     // for all that is asked about one reference; 0: 10 s
-	Arch      string            // of the platform linux/ARCH, as Go names it; "" is this program's
+	Timeout   time.Duration     // of all requests for one reference; 0: 10 s
+	Arch      string            // of the platform linux/ARCH, a GOARCH; "": runtime.GOARCH
 	Transport http.RoundTripper // nil: http.DefaultTransport
 }
 
-// Have is what a store holds under a reference.
-type Have struct {
+// Local is the image that a store has for a reference.
+type Local struct {
 	Ref     string
-	Digests []string // under which it was pulled, with or without a name and @ before them
-	ID      string   // of the image: the digest of its config, or of its manifest; "" when there is no image
+	Digests []string // repo digests, with or without the repository
+	ID      string   // digest of its config or its manifest; "": no image
 }
 
-// holds reports whether a digest is one of what the store holds.
-func (h Have) holds(digest string) bool {
+// holds reports whether a digest is that of the image.
+func (h Local) holds(digest string) bool {
 	return digest != "" && (h.ID == digest || slices.ContainsFunc(h.Digests, func(d string) bool {
 		return d[strings.LastIndexByte(d, '@')+1:] == digest
 	}))
 }
 
-// Answer is what a registry says of a reference.
-type Answer struct {
-	Ref    string // as it was given
-	Digest string // what the reference stands for now: an index's or a manifest's; "" when Err says why
+// Resolution is the result of a lookup.
+type Resolution struct {
+	Ref    string // as in the request
+	Digest string // current digest of the index or manifest; "" after an error
 
-	// Same says that a pull would bring what the store holds; of an index, this
-	// platform's part counts. It is not known when Err is set.
+	// Same reports whether a pull would not change the image in the store. For an
+	// index, the image for this platform is compared. It is unknown after an error.
 	Same bool
 
-	Platform string // digest of this platform's manifest when Digest is an index's; "" unless it had to be asked for
-	Config   string // digest of that manifest's config; "" unless it had to be asked for
+	Platform string // digest of the manifest for this platform, if Digest is an index and it was fetched
+	Config   string // digest of the config of that manifest, if it was fetched
 
-	// Err is an *Error, a *CredentialsError, ErrLocal, or what ended the context.
+	// Err is an [*Error], a [*CredentialsError], [ErrLocal] or the cause of the context.
 	Err error
 }
 
-// Heads asks what references stand for, each once, however it is written, and
-// all at the same time. One with a digest is answered without asking.
-func (c *Client) Heads(ctx context.Context, refs []string) map[string]Answer {
-	have := make([]Have, len(refs))
+// Resolve looks up the digests of references concurrently, and references that are
+// equal after normalization once. A reference with a digest needs no request.
+func (c *Client) Resolve(ctx context.Context, refs []string) map[string]Resolution {
+	images := make([]Local, len(refs))
 	for i, ref := range refs {
-		have[i].Ref = ref
+		images[i].Ref = ref
 	}
-	out := map[string]Answer{}
-	for _, a := range c.Moved(ctx, have) {
+	out := map[string]Resolution{}
+	for _, a := range c.CheckUpdates(ctx, images) {
 		out[a.Ref] = a
 	}
 	return out
 }
 
-// Moved asks as Heads does, and whether the answers are what stores hold. The
-// answers are in the order of have; two stores may hold the same reference,
-// which is asked once.
-func (c *Client) Moved(ctx context.Context, have []Have) []Answer {
-	answers := make([]Answer, len(have))
-	asked := map[target][]int{}
-	for i, h := range have {
-		answers[i].Ref = h.Ref
+// CheckUpdates looks up references like [Client.Resolve], and compares the results
+// with the images in stores. The results have the order of images. Two images may have
+// the same reference, which is looked up once.
+func (c *Client) CheckUpdates(ctx context.Context, images []Local) []Resolution {
+	results := make([]Resolution, len(images))
+	indices := map[target][]int{}
+	for i, h := range images {
+		results[i].Ref = h.Ref
 		t, err := parse(h.Ref)
 		switch {
 		case err != nil:
-			answers[i].Err = err
+			results[i].Err = err
 		case t.digest != "":
-			answers[i].Digest, answers[i].Same = t.digest, h.holds(t.digest)
+			results[i].Digest, results[i].Same = t.digest, h.holds(t.digest)
 		default:
-			asked[t] = append(asked[t], i)
+			indices[t] = append(indices[t], i)
 		}
 	}
-	doors := c.doors(slices.Collect(maps.Keys(asked)))
+	clients := c.repoClients(slices.Collect(maps.Keys(indices)))
 	var eg errgroup.Group
 	eg.SetLimit(parallel)
-	for t, which := range asked {
+	for t, which := range indices {
 		eg.Go(func() error {
-			q := &question{door: doors[t.repo], target: t, arch: c.arch()}
-			c.ask(ctx, q, func(ctx context.Context) error {
+			q := &lookup{client: clients[t.repo], target: t, arch: c.arch()}
+			c.run(ctx, q, func(ctx context.Context) error {
 				if err := q.head(ctx); err != nil {
 					return err
 				}
-				return q.compare(ctx, have, which)
+				return q.compare(ctx, images, which)
 			})
 			for _, i := range which {
-				answers[i] = q.answer(have[i])
+				results[i] = q.result(images[i])
 			}
 			return nil
 		})
 	}
-	_ = eg.Wait() // no answer fails another
-	return answers
+	_ = eg.Wait() // errors are part of the results
+	return results
 }
 
-// ask puts a question within the client's time.
-func (c *Client) ask(ctx context.Context, q *question, put func(context.Context) error) {
-	limited, cancel := context.WithTimeoutCause(ctx, c.timeout(), &noAnswerError{c.timeout()})
+// run runs a lookup within the timeout of the client.
+func (c *Client) run(ctx context.Context, q *lookup, do func(context.Context) error) {
+	limited, cancel := context.WithTimeoutCause(ctx, c.timeout(), &timeoutError{c.timeout()})
 	defer cancel()
-	if err := put(limited); err != nil {
+	if err := do(limited); err != nil {
 		q.err = err
 		if ctx.Err() != nil {
-			q.err = context.Cause(ctx) // nobody waits for the answer
+			q.err = context.Cause(ctx) // the caller has cancelled the lookup
 		}
 	}
 }
@@ -151,13 +148,13 @@ func (c *Client) arch() string {
 	return runtime.GOARCH
 }
 
-// doors returns a door for each repository.
-func (c *Client) doors(targets []target) map[string]*door {
-	doors := map[string]*door{}
+// repoClients returns a client for each repository.
+func (c *Client) repoClients(targets []target) map[string]*repoClient {
+	clients := map[string]*repoClient{}
 	for _, t := range targets {
-		if doors[t.repo] == nil {
-			doors[t.repo] = newDoor(t, c.Keychain, &courier{base: c.Transport, agent: "ocisi/" + c.Version})
+		if clients[t.repo] == nil {
+			clients[t.repo] = newRepoClient(t, c.Keychain, &retryTransport{base: c.Transport, agent: "ocisi/" + c.Version})
 		}
 	}
-	return doors
+	return clients
 }

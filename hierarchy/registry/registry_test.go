@@ -24,7 +24,7 @@ import (
 
 const toolbox = "ghcr.io/ublue-os/fedora-toolbox:latest"
 
-func TestHeadsAsksEachOnce(t *testing.T) {
+func TestResolveRequestsEachOnce(t *testing.T) {
 	t.Parallel()
 	w := network(map[string]http.Handler{"index.docker.io": quiet(), "ghcr.io": quiet()})
 	alpine, box := img(t), index(part{"linux/amd64", img(t)})
@@ -33,9 +33,9 @@ func TestHeadsAsksEachOnce(t *testing.T) {
 	push(t, w, "ghcr.io/ublue-os/fedora-toolbox:43", alpine)
 	c := &registry.Client{Transport: w, Version: "1.2.3"}
 	refs := []string{"alpine", "alpine:latest", "docker.io/library/alpine", "docker.io/alpine:latest", toolbox, "ghcr.io/ublue-os/fedora-toolbox", "ghcr.io/ublue-os/fedora-toolbox:43"}
-	got := c.Heads(t.Context(), refs)
+	got := c.Resolve(t.Context(), refs)
 	for _, ref := range refs {
-		want := registry.Answer{Ref: ref, Digest: digestOf(alpine)}
+		want := registry.Resolution{Ref: ref, Digest: digestOf(alpine)}
 		if strings.Contains(ref, "toolbox") && !strings.HasSuffix(ref, "43") {
 			want.Digest = digestOf(box)
 		}
@@ -65,7 +65,7 @@ func TestAnswersWithoutNetwork(t *testing.T) {
 	w := network(nil)
 	d := "sha256:" + strings.Repeat("a", 64)
 	c := &registry.Client{Transport: w}
-	got := c.Moved(t.Context(), []registry.Have{
+	got := c.CheckUpdates(t.Context(), []registry.Local{
 		{Ref: "alpine@" + d, Digests: []string{"docker.io/library/alpine@" + d}},
 		{Ref: "ghcr.io/x/y:1@" + d, ID: "sha256:other"},
 		{Ref: "localhost/mine:1", ID: d},
@@ -77,7 +77,7 @@ func TestAnswersWithoutNetwork(t *testing.T) {
 	if !errors.Is(got[2].Err, registry.ErrLocal) || got[2].Same {
 		t.Errorf("localhost/: %+v", got[2])
 	}
-	if got[3].Err == nil || !strings.Contains(got[3].Err.Error(), "is no image reference") {
+	if got[3].Err == nil || !strings.Contains(got[3].Err.Error(), "is not an image reference") {
 		t.Errorf("nonsense: %+v", got[3])
 	}
 	if sent := w.requests(); len(sent) > 0 {
@@ -93,72 +93,72 @@ func TestMoved(t *testing.T) {
 	for name, tt := range map[string]struct {
 		now  interface{ Digest() (v1.Hash, error) }
 		arch string
-		have registry.Have
-		want registry.Answer
+		have registry.Local
+		want registry.Resolution
 		gets int
 		err  registry.Kind
 	}{
 		"nothing moved": {
-			now: index(part{"linux/amd64", old}), have: registry.Have{Digests: []string{"ghcr.io/ublue-os/fedora-toolbox@INDEX"}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true},
+			now: index(part{"linux/amd64", old}), have: registry.Local{Digests: []string{"ghcr.io/ublue-os/fedora-toolbox@INDEX"}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true},
 		},
 		"bare digest": {
-			now: old, have: registry.Have{Digests: []string{digestOf(old)}},
-			want: registry.Answer{Digest: "INDEX", Same: true},
+			now: old, have: registry.Local{Digests: []string{digestOf(old)}},
+			want: registry.Resolution{Digest: "INDEX", Same: true},
 		},
 		"containerd's ID of an index": {
-			now: index(part{"linux/amd64", old}), have: registry.Have{ID: "INDEX"},
-			want: registry.Answer{Digest: "INDEX", Same: true},
+			now: index(part{"linux/amd64", old}), have: registry.Local{ID: "INDEX"},
+			want: registry.Resolution{Digest: "INDEX", Same: true},
 		},
 		"nothing in the store": {
-			now: index(part{"linux/amd64", old}), have: registry.Have{},
-			want: registry.Answer{Digest: "INDEX"},
+			now: index(part{"linux/amd64", old}), have: registry.Local{},
+			want: registry.Resolution{Digest: "INDEX"},
 		},
 		"another platform was rebuilt, manifest known": {
 			now:  index(part{"linux/arm64/v8", fresh}, part{"linux/amd64", old}),
-			have: registry.Have{Digests: []string{"x@sha256:gone", "x@" + digestOf(old)}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
+			have: registry.Local{Digests: []string{"x@sha256:gone", "x@" + digestOf(old)}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
 		},
 		"another platform was rebuilt, config known": {
 			now:  index(part{"linux/arm64/v8", fresh}, part{"linux/amd64", old}),
-			have: registry.Have{Digests: []string{"x@sha256:gone"}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Platform: digestOf(old), Config: configOf(old)}, gets: 2,
+			have: registry.Local{Digests: []string{"x@sha256:gone"}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Platform: digestOf(old), Config: configOf(old)}, gets: 2,
 		},
 		"another platform was rebuilt, containerd": {
-			now: index(part{"linux/amd64", old}, part{"linux/s390x", fresh}), have: registry.Have{ID: digestOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
+			now: index(part{"linux/amd64", old}, part{"linux/s390x", fresh}), have: registry.Local{ID: digestOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
 		},
 		"this platform was rebuilt": {
-			now: index(part{"linux/arm64", old}, part{"linux/amd64", fresh}), have: registry.Have{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 2,
+			now: index(part{"linux/arm64", old}, part{"linux/amd64", fresh}), have: registry.Local{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 2,
 		},
 		"no index, moved": {
-			now: fresh, have: registry.Have{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Config: configOf(fresh)}, gets: 1,
+			now: fresh, have: registry.Local{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Config: configOf(fresh)}, gets: 1,
 		},
 		"no index, the same config": {
-			now: again, have: registry.Have{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Config: configOf(old)}, gets: 1,
+			now: again, have: registry.Local{Digests: []string{"x@" + digestOf(old)}, ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Config: configOf(old)}, gets: 1,
 		},
 		"attestations are no images": {
-			now: index(part{"unknown/unknown", noted}, part{"linux/amd64", old}), have: registry.Have{ID: digestOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
+			now: index(part{"unknown/unknown", noted}, part{"linux/amd64", old}), have: registry.Local{ID: digestOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Platform: digestOf(old)}, gets: 1,
 		},
 		"a variant": {
-			now: index(part{"linux/amd64/v3", fresh}, part{"linux/amd64", other}, part{"linux/amd64/v2", old}), have: registry.Have{ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX", Same: true, Platform: digestOf(old), Config: configOf(old)}, gets: 4,
+			now: index(part{"linux/amd64/v3", fresh}, part{"linux/amd64", other}, part{"linux/amd64/v2", old}), have: registry.Local{ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX", Same: true, Platform: digestOf(old), Config: configOf(old)}, gets: 4,
 		},
 		"arm, no such": {
-			now: index(part{"linux/arm/v5", old}, part{"linux/arm/v7", fresh}, part{"linux/arm/v6", other}), arch: "arm", have: registry.Have{Digests: []string{"x"}},
-			want: registry.Answer{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 4,
+			now: index(part{"linux/arm/v5", old}, part{"linux/arm/v7", fresh}, part{"linux/arm/v6", other}), arch: "arm", have: registry.Local{Digests: []string{"x"}},
+			want: registry.Resolution{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 4,
 		},
 		"arm64": {
-			now: index(part{"linux/arm64/v9", old}, part{"linux/arm64/v8", fresh}), arch: "arm64", have: registry.Have{ID: "sha256:x"},
-			want: registry.Answer{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 3,
+			now: index(part{"linux/arm64/v9", old}, part{"linux/arm64/v8", fresh}), arch: "arm64", have: registry.Local{ID: "sha256:x"},
+			want: registry.Resolution{Digest: "INDEX", Platform: digestOf(fresh), Config: configOf(fresh)}, gets: 3,
 		},
 		"not for this platform": {
-			now: index(part{"linux/s390x", old}, part{"windows/amd64", fresh}), have: registry.Have{ID: configOf(old)},
-			want: registry.Answer{Digest: "INDEX"}, gets: 1, err: registry.NotFound,
+			now: index(part{"linux/s390x", old}, part{"windows/amd64", fresh}), have: registry.Local{ID: configOf(old)},
+			want: registry.Resolution{Digest: "INDEX"}, gets: 1, err: registry.NotFound,
 		},
 	} {
 		t.Run(name, func(t *testing.T) { // one after the other: they share images
@@ -174,7 +174,7 @@ func TestMoved(t *testing.T) {
 				tt.arch = "amd64"
 			}
 			c := &registry.Client{Transport: w, Arch: tt.arch}
-			got := c.Moved(t.Context(), []registry.Have{tt.have})[0]
+			got := c.CheckUpdates(t.Context(), []registry.Local{tt.have})[0]
 			if e, _ := errors.AsType[*registry.Error](got.Err); (e == nil) != (tt.err == "") || e != nil && e.Kind != tt.err {
 				t.Errorf("error %v, want %q", got.Err, tt.err)
 			}
@@ -201,7 +201,7 @@ func TestMovedPassesOverIndexes(t *testing.T) {
 		Add: inner, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
 	}))
 	c := &registry.Client{Transport: w, Arch: "amd64"}
-	got := c.Moved(t.Context(), []registry.Have{{Ref: toolbox, ID: digestOf(inner)}})[0]
+	got := c.CheckUpdates(t.Context(), []registry.Local{{Ref: toolbox, ID: digestOf(inner)}})[0]
 	if got.Err != nil || got.Same || got.Config != configOf(old) {
 		t.Errorf("%+v", got)
 	}
@@ -215,7 +215,7 @@ func TestMovedForTwoStores(t *testing.T) {
 	old, fresh := img(t), img(t)
 	push(t, w, toolbox, index(part{"linux/amd64", fresh}))
 	c := &registry.Client{Transport: w, Arch: "amd64"}
-	got := c.Moved(t.Context(), []registry.Have{
+	got := c.CheckUpdates(t.Context(), []registry.Local{
 		{Ref: toolbox, ID: configOf(old)},
 		{Ref: "ghcr.io/ublue-os/fedora-toolbox", ID: configOf(fresh)},
 		{Ref: toolbox},
@@ -243,7 +243,7 @@ func TestMovedKeepsWhatIsKnown(t *testing.T) {
 		inner.ServeHTTP(rw, r)
 	})
 	c := &registry.Client{Transport: w, Arch: "amd64"}
-	got := c.Moved(t.Context(), []registry.Have{{Ref: toolbox, ID: "sha256:old"}, {Ref: toolbox, ID: digestOf(idx)}})
+	got := c.CheckUpdates(t.Context(), []registry.Local{{Ref: toolbox, ID: "sha256:old"}, {Ref: toolbox, ID: digestOf(idx)}})
 	if e, ok := errors.AsType[*registry.Error](got[0].Err); !ok || e.Kind != registry.TooManyRequests || got[0].Digest != digestOf(idx) {
 		t.Errorf("the one that moved, or not: %+v", got[0])
 	}
@@ -266,7 +266,7 @@ func TestTimeout(t *testing.T) {
 			refs = append(refs, host+"/x:1")
 		}
 		start := time.Now()
-		got := (&registry.Client{Transport: w}).Heads(t.Context(), refs)
+		got := (&registry.Client{Transport: w}).Resolve(t.Context(), refs)
 		if took := time.Since(start); took < 20*time.Second || took > 30*time.Second {
 			t.Errorf("took %s; 16 registries that hang, 8 at a time, 10 s each", took)
 		}
@@ -294,7 +294,7 @@ func TestTimeoutIsOfAllTogether(t *testing.T) {
 		}))
 		c := &registry.Client{Transport: w, Timeout: 1500 * time.Millisecond}
 		start := time.Now()
-		for ref, a := range c.Heads(t.Context(), []string{toolbox, "ghcr.io/ublue-os/fedora-toolbox:43"}) {
+		for ref, a := range c.Resolve(t.Context(), []string{toolbox, "ghcr.io/ublue-os/fedora-toolbox:43"}) {
 			if e, ok := errors.AsType[*registry.Error](a.Err); !ok || e.Kind != registry.Unreachable || e.Words != "no answer after 1.5s" {
 				t.Errorf("%s: %v", ref, a.Err)
 			}
@@ -313,7 +313,7 @@ func TestCancel(t *testing.T) {
 		stop := errors.New("the user said stop")
 		time.AfterFunc(time.Second, func() { cancel(stop) })
 		start := time.Now()
-		got := (&registry.Client{Transport: w}).Heads(ctx, []string{toolbox})[toolbox]
+		got := (&registry.Client{Transport: w}).Resolve(ctx, []string{toolbox})[toolbox]
 		if !errors.Is(got.Err, stop) || time.Since(start) != time.Second {
 			t.Errorf("%v after %s", got.Err, time.Since(start))
 		}
@@ -333,17 +333,17 @@ func TestOverTheNetwork(t *testing.T) {
 		push(t, secure.Client().Transport, ref, box, name.Insecure)
 	}
 	c := &registry.Client{Transport: secure.Client().Transport}
-	for ref, a := range c.Heads(t.Context(), refs) {
+	for ref, a := range c.Resolve(t.Context(), refs) {
 		if a.Err != nil || a.Digest != digestOf(box) {
 			t.Errorf("%s: %+v", ref, a)
 		}
 	}
 	plain.Close()
-	gone := c.Heads(t.Context(), refs[1:2])[refs[1]]
+	gone := c.Resolve(t.Context(), refs[1:2])[refs[1]]
 	if e, ok := errors.AsType[*registry.Error](gone.Err); !ok || e.Kind != registry.Unreachable || !strings.Contains(e.Words, "connection refused") {
 		t.Errorf("nobody listens: %v", gone.Err)
 	}
-	untrusted := (&registry.Client{}).Heads(t.Context(), refs[:1])[refs[0]]
+	untrusted := (&registry.Client{}).Resolve(t.Context(), refs[:1])[refs[0]]
 	if e, ok := errors.AsType[*registry.Error](untrusted.Err); !ok || e.Kind != registry.Unreachable {
 		t.Errorf("an unknown certificate: %v", untrusted.Err)
 	}
@@ -362,7 +362,7 @@ func TestPlainHTTPStaysHere(t *testing.T) {
 	w2 := onlyHTTP{w}
 	box := img(t)
 	push(t, w, "127.0.0.9:5000/x:1", box)
-	got := (&registry.Client{Transport: w2}).Heads(t.Context(), append(refs, "127.0.0.9:5000/x:1"))
+	got := (&registry.Client{Transport: w2}).Resolve(t.Context(), append(refs, "127.0.0.9:5000/x:1"))
 	for _, ref := range refs {
 		if e, ok := errors.AsType[*registry.Error](got[ref].Err); !ok || e.Kind != registry.Unreachable {
 			t.Errorf("%s: %+v", ref, got[ref])
@@ -388,9 +388,9 @@ func (o onlyHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 	return o.w.RoundTrip(r)
 }
 
-func TestHeadsOfNothing(t *testing.T) {
+func TestResolveOfNothing(t *testing.T) {
 	t.Parallel()
-	if got := (&registry.Client{}).Heads(t.Context(), nil); len(got) != 0 {
+	if got := (&registry.Client{}).Resolve(t.Context(), nil); len(got) != 0 {
 		t.Errorf("%v", slices.Collect(maps.Keys(got)))
 	}
 }

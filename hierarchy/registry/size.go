@@ -9,10 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Sizes returns how many bytes a pull of each reference has to fetch at most: its
-// layers as the registry has them, which are packed, of the image for this platform.
-// References that nobody can be asked about are left out. All are asked at the same
-// time.
+// Sizes returns the maximum download size in bytes of each reference: the compressed
+// layers of the image for this platform. References whose lookup fails are left out.
 func (c *Client) Sizes(ctx context.Context, refs []string) map[string]int64 {
 	targets := map[target][]string{}
 	for _, ref := range refs {
@@ -20,16 +18,16 @@ func (c *Client) Sizes(ctx context.Context, refs []string) map[string]int64 {
 			targets[t] = append(targets[t], ref)
 		}
 	}
-	doors := c.doors(slices.Collect(maps.Keys(targets)))
+	clients := c.repoClients(slices.Collect(maps.Keys(targets)))
 	out := map[string]int64{}
 	var mu sync.Mutex
 	var eg errgroup.Group
 	eg.SetLimit(parallel)
 	for t, which := range targets {
 		eg.Go(func() error {
-			q := &question{door: doors[t.repo], target: t, arch: c.arch()}
+			q := &lookup{client: clients[t.repo], target: t, arch: c.arch()}
 			var bytes int64
-			c.ask(ctx, q, func(ctx context.Context) (err error) {
+			c.run(ctx, q, func(ctx context.Context) (err error) {
 				bytes, err = q.size(ctx)
 				return err
 			})
@@ -43,20 +41,20 @@ func (c *Client) Sizes(ctx context.Context, refs []string) map[string]int64 {
 			return nil
 		})
 	}
-	_ = eg.Wait() // no answer fails another
+	_ = eg.Wait() // failed lookups are left out
 	return out
 }
 
-// size adds the layers of the manifest for this platform.
-func (q *question) size(ctx context.Context) (bytes int64, err error) {
-	if err := q.door.open(ctx); err != nil {
+// size returns the sum of the layers of the image for this platform.
+func (q *lookup) size(ctx context.Context) (bytes int64, err error) {
+	if err := q.client.open(ctx); err != nil {
 		return 0, err
 	}
 	name := q.target.tag
 	if q.target.digest != "" {
 		name = q.target.digest
 	}
-	if q.top, err = q.door.get(ctx, q.target, name); err != nil {
+	if q.top, err = q.client.get(ctx, q.target, name); err != nil {
 		return 0, err
 	}
 	doc, err := q.top.decode()
@@ -64,12 +62,12 @@ func (q *question) size(ctx context.Context) (bytes int64, err error) {
 		if err := q.platforms(ctx); err != nil {
 			return 0, err
 		}
-		m, err := q.door.get(ctx, q.target, q.images[0].digest)
+		m, err := q.client.get(ctx, q.target, q.images[0].digest)
 		if err != nil {
 			return 0, err
 		}
 		if doc, err = m.decode(); err != nil {
-			return 0, q.door.broken(q.target, err)
+			return 0, q.client.broken(q.target, err)
 		}
 	}
 	for _, l := range doc.Layers {

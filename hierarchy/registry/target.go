@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// ErrLocal says that no registry can have an image, by its name: localhost/… is
-// what podman calls images that were made here.
-var ErrLocal = errors.New("it is in no registry: localhost/ is for images made here")
+// ErrLocal reports that an image is not in a registry by its name: podman names images
+// that were built on this machine localhost/….
+var ErrLocal = errors.New("not in a registry: localhost/ is for images that were built on this machine")
 
-// target is a reference, the same for all ways to write it.
+// target is a normalized reference.
 type target struct {
 	repo   string // registry/name
 	tag    string
@@ -24,7 +24,7 @@ type target struct {
 func parse(ref string) (target, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return target{}, fmt.Errorf("%q is no image reference: %w", ref, err)
+		return target{}, fmt.Errorf("%q is not an image reference: %w", ref, err)
 	}
 	t := target{repo: named.Name()}
 	if d, ok := named.(reference.Digested); ok {
@@ -40,7 +40,7 @@ func parse(ref string) (target, error) {
 	return t, nil
 }
 
-// host returns the registry as people know it.
+// host returns the name of the registry, as in references.
 func (t target) host() string {
 	host, _, _ := strings.Cut(t.repo, "/")
 	return host
@@ -55,17 +55,17 @@ func (t target) short() string {
 	return path + ":" + t.tag
 }
 
-// repository returns what go-containerregistry calls the target.
+// repository returns the repository as a type of go-containerregistry.
 func (t target) repository() (name.Repository, error) {
 	var opts []name.Option
 	if loopback(t.host()) {
-		opts = append(opts, name.Insecure) // http too, if nothing answers https
+		opts = append(opts, name.Insecure) // HTTP if HTTPS fails
 	}
 	return name.NewRepository(t.repo, opts...)
 }
 
-// loopback reports whether a host, with or without a port, is this machine by
-// its name or address alone.
+// loopback reports whether a host, with or without a port, is localhost or a loopback
+// address.
 func loopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -31,15 +31,15 @@ func (env Env) logins() *registry.Keychain {
 func (s *session) remote(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, locked bool) map[plan.Target]plan.Remote {
 	known := plan.Known(g, stores, locked)
 	var targets []plan.Target
-	var have []registry.Have
+	var have []registry.Local
 	for _, t := range sortedTargets(known) {
 		if im := known[t]; im.ID == "" || im.Digest(t.Name) != "" {
 			targets = append(targets, t)
-			have = append(have, registry.Have{Ref: t.Name, ID: im.ID, Digests: im.Digests})
+			have = append(have, registry.Local{Ref: t.Name, ID: im.ID, Digests: im.Digests})
 		}
 	}
 	out := map[plan.Target]plan.Remote{}
-	for i, a := range s.env.registries().Moved(ctx, have) {
+	for i, a := range s.env.registries().CheckUpdates(ctx, have) {
 		if !errors.Is(a.Err, registry.ErrLocal) {
 			out[targets[i]] = plan.Remote{Digest: a.Digest, Moved: a.Err == nil && !a.Same, Err: a.Err}
 		}
@@ -172,10 +172,10 @@ func withDigest(refs []string, known map[plan.Target]hierarchy.StoredImage) []st
 // neither knows is left out, and named in the error.
 func (s *session) digests(ctx context.Context, g *hierarchy.Graph, stores plan.Stores, refs []string) (map[string]string, error) {
 	known := plan.Known(g, stores, true)
-	var have []registry.Have
+	var have []registry.Local
 	var local []string
 	for _, ref := range refs {
-		h := registry.Have{Ref: ref}
+		h := registry.Local{Ref: ref}
 		digest := ""
 		for _, t := range sortedTargets(known) {
 			if im := known[t]; hierarchy.FullRef(t.Name) == ref && digest == "" && im.Digest(t.Name) != "" {
@@ -186,7 +186,7 @@ func (s *session) digests(ctx context.Context, g *hierarchy.Graph, stores plan.S
 	}
 	out := map[string]string{}
 	var errs []error
-	for i, a := range s.env.registries().Moved(ctx, have) {
+	for i, a := range s.env.registries().CheckUpdates(ctx, have) {
 		switch {
 		case a.Err == nil && (a.Same || local[i] == ""):
 			out[a.Ref] = a.Digest

@@ -108,7 +108,7 @@ func (e *unknownBaseError) Error() string {
 func (o *lockOptions) move(ctx context.Context, l *baseLock, update []string) error {
 	var failed []error
 	digests := map[string]string{}
-	answers := o.env.registries().Heads(ctx, update)
+	answers := o.env.registries().Resolve(ctx, update)
 	for _, ref := range update {
 		if err := answers[ref].Err; err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", hierarchy.FamiliarRef(ref), err))

@@ -16,20 +16,19 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/process"
 )
 
-// source is a file with logins: docker's config.json or podman's auth.json,
-// which have the same form (docker login, "Credential stores";
-// containers-auth.json(5)).
+// source is a file with logins: docker's config.json or podman's auth.json, which
+// share their format (docker login, "Credential stores"; containers-auth.json(5)).
 type source struct {
 	name string
-	err  error // why nothing is known of it
+	err  error // why it cannot be read
 
 	auths   map[string]entry
-	helpers map[string]string // key → suffix of the program
-	store   string            // suffix of the program for all that have no other
+	helpers map[string]string // suffix of the helper program by key
+	store   string            // suffix of the default helper program
 }
 
-// entry is a login as files have it. docker leaves an empty one behind for each
-// login that a credential helper keeps.
+// entry is a login in a file. docker writes an empty one for each login in a
+// credential helper.
 type entry struct {
 	Auth          string // base64 of user:password
 	Username      string
@@ -50,8 +49,8 @@ func parseSource(name string, data []byte) source {
 	return source{name: name, auths: normalKeys(file.Auths), helpers: normalKeys(file.CredHelpers), store: file.CredsStore}
 }
 
-// normalKeys brings keys to one form. One that has it already counts more than
-// an old one of the same meaning.
+// normalKeys normalizes keys. A key that is already normal has priority over an old
+// form of it.
 func normalKeys[V any](in map[string]V) map[string]V {
 	out := map[string]V{}
 	for _, key := range slices.Sorted(maps.Keys(in)) {
@@ -67,14 +66,13 @@ func has[V any](m map[string]V, key string) bool {
 	return ok
 }
 
-// names reports whether the source tells that there is a login for one of the
-// keys.
-func (s source) names(keys []string) bool {
+// hasAny reports whether the source has an entry for one of the keys.
+func (s source) hasAny(keys []string) bool {
 	return slices.ContainsFunc(keys, func(key string) bool { return has(s.auths, key) || has(s.helpers, key) })
 }
 
-// find returns the login for the first of the keys that has one, and where it
-// is from; an empty one when none has.
+// find returns the login for the first key that has one, and the name of its source.
+// It returns an empty login if there is none.
 func (s source) find(ctx context.Context, r process.Runner, keys []string) (authn.AuthConfig, string, error) {
 	if s.err != nil {
 		return authn.AuthConfig{}, "", s.err
@@ -117,7 +115,7 @@ func (e entry) login() (authn.AuthConfig, error) {
 	}
 	user, password, ok := strings.Cut(string(plain), ":")
 	if !ok || user == "" {
-		return authn.AuthConfig{}, errors.New("auth is not that of user:password")
+		return authn.AuthConfig{}, errors.New("auth does not contain user:password")
 	}
 	c.Username, c.Password = user, strings.Trim(password, "\x00")
 	return c, nil
@@ -125,24 +123,23 @@ func (e entry) login() (authn.AuthConfig, error) {
 
 func program(helper string) string { return "docker-credential-" + helper }
 
-// helperTimeout gives people time to unlock their keyring.
+// helperTimeout allows for a prompt to unlock a keyring.
 const helperTimeout = time.Minute
 
-// What the protocol of credential helpers (docker-credential-helpers) has no
-// field for.
+// Special values in the protocol of docker-credential-helpers.
 const (
 	notFound  = "credentials not found in native keychain" // on standard output, with status 1
 	tokenUser = "<token>"                                  // the secret is an identity token
 )
 
-// fromHelper runs a credential helper. What it does not have is no error.
+// fromHelper runs a credential helper. A missing login is no error.
 func fromHelper(ctx context.Context, r process.Runner, helper, key string) (authn.AuthConfig, error) {
 	if strings.ContainsRune(helper, '/') {
-		return authn.AuthConfig{}, fmt.Errorf("%q is no name of a credential helper", helper)
+		return authn.AuthConfig{}, fmt.Errorf("%q is not the name of a credential helper", helper)
 	}
 	servers := []string{key}
 	if key == "docker.io" {
-		servers = []string{hub, key} // docker's way, podman's way
+		servers = []string{hub, key} // the keys of docker and of podman
 	}
 	for _, server := range servers {
 		out, err := process.Output(ctx, r, process.Cmd{
@@ -157,14 +154,14 @@ func fromHelper(ctx context.Context, r process.Runner, helper, key string) (auth
 		if err != nil {
 			return authn.AuthConfig{}, err
 		}
-		var said struct{ Username, Secret string }
-		if err := json.Unmarshal([]byte(out), &said); err != nil {
-			return authn.AuthConfig{}, fmt.Errorf("reading what %s says: %w", program(helper), err)
+		var got struct{ Username, Secret string }
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			return authn.AuthConfig{}, fmt.Errorf("parsing the output of %s: %w", program(helper), err)
 		}
-		if said.Username == tokenUser {
-			return authn.AuthConfig{IdentityToken: said.Secret}, nil
+		if got.Username == tokenUser {
+			return authn.AuthConfig{IdentityToken: got.Secret}, nil
 		}
-		return authn.AuthConfig{Username: said.Username, Password: said.Secret}, nil
+		return authn.AuthConfig{Username: got.Username, Password: got.Secret}, nil
 	}
 	return authn.AuthConfig{}, nil
 }

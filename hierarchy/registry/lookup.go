@@ -8,48 +8,48 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// question is what is asked about one reference, and what is known so far.
-type question struct {
-	door   *door
+// lookup is the lookup of one reference and its results so far.
+type lookup struct {
+	client *repoClient
 	target target
 	arch   string
 
-	top    manifest // what the tag stands for
-	images []image  // of this platform; the best comes first
+	top    manifest // the manifest or index of the tag
+	images []image  // for this platform, the best first
 	err    error
 }
 
 // image is a manifest for this platform.
 type image struct {
 	digest string
-	config string // "" until asked
+	config string // digest; "" until fetched
 }
 
-// head asks what the tag stands for. A registry that leaves the digest out of
-// its answer, or that does not know HEAD, is asked for the manifest itself.
-func (q *question) head(ctx context.Context) error {
+// head looks up the digest of the tag. If the registry does not send it, or does not
+// support HEAD, head fetches the manifest.
+func (q *lookup) head(ctx context.Context) error {
 	var err error
-	q.top, err = q.door.head(ctx, q.target)
+	q.top, err = q.client.head(ctx, q.target)
 	if err == nil && q.top.digest == "" {
-		q.top, err = q.door.get(ctx, q.target, q.target.tag)
+		q.top, err = q.client.get(ctx, q.target, q.target.tag)
 	}
 	return err
 }
 
-// compare asks as much as it takes to tell whether stores hold the answer.
-func (q *question) compare(ctx context.Context, have []Have, which []int) error {
-	open := slices.DeleteFunc(slices.Clone(which), func(i int) bool {
-		return have[i].ID == "" && len(have[i].Digests) == 0 || q.same(have[i])
+// compare fetches the manifests that are needed to decide whether stores are current.
+func (q *lookup) compare(ctx context.Context, stored []Local, which []int) error {
+	unknown := slices.DeleteFunc(slices.Clone(which), func(i int) bool {
+		return stored[i].ID == "" && len(stored[i].Digests) == 0 || q.same(stored[i])
 	})
-	if len(open) == 0 {
+	if len(unknown) == 0 {
 		return nil
 	}
 	if err := q.platforms(ctx); err != nil {
 		return err
 	}
 	for i := range q.images {
-		open = slices.DeleteFunc(open, func(i int) bool { return q.same(have[i]) })
-		if len(open) == 0 {
+		unknown = slices.DeleteFunc(unknown, func(i int) bool { return q.same(stored[i]) })
+		if len(unknown) == 0 {
 			return nil
 		}
 		if err := q.config(ctx, &q.images[i]); err != nil {
@@ -59,14 +59,14 @@ func (q *question) compare(ctx context.Context, have []Have, which []int) error 
 	return nil
 }
 
-// platforms finds the manifests for this platform.
-func (q *question) platforms(ctx context.Context) error {
+// platforms sets the images for this platform.
+func (q *lookup) platforms(ctx context.Context) error {
 	if q.top.kind == types.OCIManifestSchema1 || q.top.kind == types.DockerManifestSchema2 {
 		q.images = []image{{digest: q.top.digest}}
 		return nil
 	}
 	if q.top.body == nil {
-		m, err := q.door.get(ctx, q.target, q.top.digest)
+		m, err := q.client.get(ctx, q.target, q.top.digest)
 		if err != nil {
 			return err
 		}
@@ -74,7 +74,7 @@ func (q *question) platforms(ctx context.Context) error {
 	}
 	doc, err := q.top.decode()
 	if err != nil {
-		return q.door.broken(q.target, err)
+		return q.client.broken(q.target, err)
 	}
 	if doc.Config != nil {
 		q.images = []image{{digest: q.top.digest, config: doc.Config.Digest.String()}}
@@ -82,33 +82,33 @@ func (q *question) platforms(ctx context.Context) error {
 	}
 	q.images = forPlatform(doc.Manifests, q.arch)
 	if len(q.images) == 0 {
-		return q.door.noPlatform(q.target, q.arch)
+		return q.client.noPlatform(q.target, q.arch)
 	}
 	return nil
 }
 
-// config asks for the digest of an image's config.
-func (q *question) config(ctx context.Context, im *image) error {
+// config sets the digest of an image's config.
+func (q *lookup) config(ctx context.Context, im *image) error {
 	m := q.top
 	if m.body == nil || im.digest != m.digest {
 		var err error
-		if m, err = q.door.get(ctx, q.target, im.digest); err != nil {
+		if m, err = q.client.get(ctx, q.target, im.digest); err != nil {
 			return err
 		}
 	}
 	doc, err := m.decode()
 	if err != nil {
-		return q.door.broken(q.target, err)
+		return q.client.broken(q.target, err)
 	}
 	if doc.Config == nil {
-		return q.door.broken(q.target, errNoManifest)
+		return q.client.broken(q.target, errNoManifest)
 	}
 	im.config = doc.Config.Digest.String()
 	return nil
 }
 
-// held returns the image of this platform that a store holds.
-func (q *question) held(h Have) (image, bool) {
+// held returns the image for this platform that a store contains.
+func (q *lookup) held(h Local) (image, bool) {
 	i := slices.IndexFunc(q.images, func(im image) bool { return h.holds(im.digest) || h.holds(im.config) })
 	if i < 0 {
 		return image{}, false
@@ -116,16 +116,16 @@ func (q *question) held(h Have) (image, bool) {
 	return q.images[i], true
 }
 
-// same reports whether a store holds the answer, as far as is known.
-func (q *question) same(h Have) bool {
+// same reports whether a store contains the image, as far as it was looked up.
+func (q *lookup) same(h Local) bool {
 	_, held := q.held(h)
 	return held || h.holds(q.top.digest)
 }
 
-func (q *question) answer(h Have) Answer {
-	a := Answer{Ref: h.Ref, Digest: q.top.digest, Same: q.same(h), Err: q.err}
+func (q *lookup) result(h Local) Resolution {
+	a := Resolution{Ref: h.Ref, Digest: q.top.digest, Same: q.same(h), Err: q.err}
 	if a.Same {
-		a.Err = nil // what failed was asked for another store
+		a.Err = nil // a lookup for another store failed
 	}
 	im, held := q.held(h)
 	if !held && len(q.images) > 0 {
@@ -138,14 +138,13 @@ func (q *question) answer(h Have) Answer {
 	return a
 }
 
-// maxVariants is how many manifests of one platform are looked into: indexes
-// have one, or a few for variants of its processor.
+// maxVariants limits the manifests that are examined for a platform: an index has one,
+// or a few for variants of the processor.
 const maxVariants = 4
 
-// forPlatform returns an index's images for linux and an architecture. Which
-// variant an engine would take depends on the processor it runs on, and any that
-// it took before is a good one to find again, so all are returned: those without
-// a variant first, or the highest one of arm, which has no plain one.
+// forPlatform returns the images of an index for Linux and an architecture. An engine
+// selects a variant by its processor, so each variant may be the one in the store.
+// Images without a variant come first, and for arm those with the highest.
 func forPlatform(manifests []v1.Descriptor, arch string) []image {
 	fits := slices.DeleteFunc(slices.Clone(manifests), func(d v1.Descriptor) bool {
 		return d.Platform == nil || d.Platform.OS != "linux" || d.Platform.Architecture != arch || d.MediaType.IsIndex()
