@@ -1,5 +1,5 @@
-// Package apply runs a plan, every verb's: a step starts when those it needs
-// are done, and a step that fails stops only those that need it.
+// Package apply runs a [plan.Plan]. A step starts after the steps that it needs are
+// done. A failed step blocks only those that need it.
 package apply
 
 import (
@@ -13,65 +13,64 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy/plan"
 )
 
-// A Puller fetches a base into an engine's store.
+// Puller pulls a base image into the store of an engine.
 type Puller interface {
 	Pull(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) error
 }
 
-// A Builder builds one image and returns its ID.
+// Builder builds an image and returns its ID.
 type Builder interface {
 	Build(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (id string, err error)
 }
 
-// A Boxer makes the box of an image that was built. It returns what it did:
-// Create, Recreate, RollBack, Export, Trim or Keep.
+// Boxer creates or updates a box. It returns the action that it performed: Create,
+// Recreate, RollBack, Export, Trim or Keep.
 type Boxer interface {
 	Box(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (plan.Action, error)
 }
 
-// A Copier copies images from the store of one manager to that of another, all of
-// them at once: steps are all copies of a plan that have both managers in common.
-// Progress is told of all together. What it returns is why images were not copied;
-// those that are not in there were.
+// Copier copies images from one engine's store to another's. The steps are all copies
+// of a plan between the same two engines, and emit receives their common progress. The
+// result has an error for each image that was not copied.
 type Copier interface {
 	Copy(ctx context.Context, steps []plan.Step, emit func(hierarchy.Progress)) map[plan.Target]error
 }
 
-// A Remover removes a box, or an image's name, as long as it has the ID of the
-// step. It returns a *PostponedError for a box that is in use.
+// Remover removes a box or an image reference, provided that it has the ID of the
+// step. For a box in use, the error is a [*PostponedError].
 type Remover interface {
 	Remove(ctx context.Context, s plan.Step) error
 }
 
-// Tools do the work of the steps.
+// Tools perform the steps of a plan.
 type Tools struct {
 	Puller  Puller
 	Builder Builder
 	Boxer   Boxer
 	Remover Remover
-	Copier  Copier // nil: for plans without copies
+	Copier  Copier // may be nil for a plan without copies
 }
 
-// Options say how a plan is run.
+// Options configure [Run].
 type Options struct {
-	Jobs   int                          // steps at once; less than 1 means 1
-	Serial func(hierarchy.Manager) bool // managers that build one image at a time; nil: none
-	Emit   func(Event)                  // never called concurrently; nil: nobody listens
+	Jobs   int                          // maximum number of concurrent steps; less than 1 means 1
+	Serial func(hierarchy.Manager) bool // engines that build one image at a time; nil: none
+	Emit   func(Event)                  // called for each event, never concurrently; may be nil
 }
 
-// State is how far a step has come.
+// State is the state of a step.
 type State string
 
-// The states. A step ends in one of the last three.
+// The states. The last three are final.
 const (
 	Started State = "started"
 	Working State = "working"
 	Done    State = "done"
 	Failed  State = "failed"
-	Skipped State = "skipped" // something it needs failed, it was postponed, or the run was stopped
+	Skipped State = "skipped" // a step that it needs failed, it was postponed, or the run was cancelled
 )
 
-// Event is one thing that happened to a step.
+// Event is a change of state or the progress of a step.
 type Event struct {
 	Step     plan.Step
 	State    State
@@ -79,17 +78,17 @@ type Event struct {
 	Result   Result             // of Done, Failed and Skipped
 }
 
-// Result is how a step ended.
+// Result is the result of a step.
 type Result struct {
 	Step   plan.Step
 	State  State
-	Action plan.Action // what was done in the end; of a box, Keep when nothing had changed
-	ID     string      // of an image that was built
+	Action plan.Action // the action that was performed; Keep for a box that had not changed
+	ID     string      // of a built image
 	Took   time.Duration
 	Err    error // of Failed and Skipped
 }
 
-// BlockedError says why a step was skipped.
+// BlockedError reports that a step was skipped because of another step.
 type BlockedError struct {
 	By        plan.Target
 	Postponed bool // By was postponed; otherwise it failed
@@ -103,24 +102,23 @@ func (e *BlockedError) Error() string {
 	return fmt.Sprintf("%s %s %s", e.By.Kind, e.By.Name, verb)
 }
 
-// PostponedError says that a step is not done now: nothing failed, and another
-// run will do it.
+// PostponedError reports that a step is left to a later run. It is no failure.
 type PostponedError struct{ Err error }
 
 func (e *PostponedError) Error() string { return e.Err.Error() }
 func (e *PostponedError) Unwrap() error { return e.Err }
 
-// RefusedError says that a step would touch what is not ours.
+// RefusedError reports a step that would change an object that ocisi does not own.
 type RefusedError struct {
 	Target plan.Target
 	Reason string
-	Owner  string // the config that made it; "" when ocisi did not
+	Owner  string // path of the config that owns it; "" if none does
 }
 
 func (e *RefusedError) Error() string { return e.Reason }
 
-// Run runs a plan to its end and returns how each step ended, in the plan's
-// order. When ctx ends, running steps are cancelled and the rest skipped.
+// Run runs a plan and returns the results of its steps in the order of the plan. If
+// ctx ends, it cancels running steps and skips the others.
 func Run(ctx context.Context, p plan.Plan, tools Tools, o Options) []Result {
 	r := &run{
 		tools: tools, options: o,
@@ -129,11 +127,11 @@ func Run(ctx context.Context, p plan.Plan, tools Tools, o Options) []Result {
 		done:    map[plan.Target]chan struct{}{},
 		results: make([]Result, len(p.Steps)),
 		index:   map[plan.Target]int{},
-		loads:   map[way]*load{},
+		copies:  map[route]*copyBatch{},
 	}
 	for i, s := range p.Steps {
 		if s.Action == plan.Copy {
-			r.addLoad(s)
+			r.addCopy(s)
 		}
 		r.done[s.Target] = make(chan struct{})
 		r.index[s.Target] = i
@@ -156,13 +154,13 @@ type run struct {
 	tools   Tools
 	options Options
 	slots   chan struct{}
-	serial  map[hierarchy.Manager]chan struct{} // one place each
+	serial  map[hierarchy.Manager]chan struct{} // semaphores of capacity 1
 	done    map[plan.Target]chan struct{}
 	index   map[plan.Target]int
 	results []Result // each written before its done is closed
-	loads   map[way]*load
+	copies  map[route]*copyBatch
 
-	mu sync.Mutex // of Emit
+	mu sync.Mutex // serializes Emit
 }
 
 func (r *run) emit(e Event) {
@@ -174,7 +172,7 @@ func (r *run) emit(e Event) {
 	r.options.Emit(e)
 }
 
-// step waits for what a step needs, takes its places and does it.
+// step waits for the steps that s needs and for free slots, then performs s.
 func (r *run) step(ctx context.Context, s plan.Step) Result {
 	res := Result{Step: s, Action: s.Action}
 	if err := r.wait(ctx, s); err != nil {
@@ -186,14 +184,14 @@ func (r *run) step(ctx context.Context, s plan.Step) Result {
 	if s.Action == plan.Refuse {
 		return r.end(res, Failed, &RefusedError{Target: s.Target, Reason: s.Reason, Owner: s.Owner})
 	}
-	release, err := r.places(ctx, s)
+	release, err := r.acquire(ctx, s)
 	if err != nil {
 		return r.end(res, Skipped, err)
 	}
 	defer release()
 	r.emit(Event{Step: s, State: Started})
 	start := time.Now()
-	err = r.do(ctx, s, &res)
+	err = r.perform(ctx, s, &res)
 	res.Took = time.Since(start)
 	switch {
 	case err == nil:
@@ -219,7 +217,7 @@ func (r *run) wait(ctx context.Context, s plan.Step) error {
 	for _, need := range s.Needs {
 		done, ok := r.done[need]
 		if !ok {
-			continue // not in this plan: it is as it should be
+			continue // not in this plan, so up to date
 		}
 		select {
 		case <-done:
@@ -236,21 +234,20 @@ func (r *run) wait(ctx context.Context, s plan.Step) error {
 	return nil
 }
 
-// places takes the places that a step needs: the store's, where the manager
-// builds one image at a time, before one of the jobs', so that waiting for a
-// store keeps nobody else from working.
-func (r *run) places(ctx context.Context, s plan.Step) (release func(), err error) {
+// acquire takes the slots that a step needs. The slot of a serial engine comes before
+// one of the jobs, so that a step that waits for the engine does not block a job.
+func (r *run) acquire(ctx context.Context, s plan.Step) (release func(), err error) {
 	var taken []chan struct{}
 	release = func() {
 		for _, c := range taken {
 			<-c
 		}
 	}
-	want := []chan struct{}{r.slots}
+	needed := []chan struct{}{r.slots}
 	if s.Kind == plan.Image && s.Action != plan.Copy && r.options.Serial != nil && r.options.Serial(s.Manager) {
-		want = []chan struct{}{r.serial[s.Manager], r.slots}
+		needed = []chan struct{}{r.serial[s.Manager], r.slots}
 	}
-	for _, c := range want {
+	for _, c := range needed {
 		select {
 		case c <- struct{}{}:
 			taken = append(taken, c)
@@ -262,20 +259,20 @@ func (r *run) places(ctx context.Context, s plan.Step) (release func(), err erro
 	return release, nil
 }
 
-func (r *run) do(ctx context.Context, s plan.Step, res *Result) (err error) {
-	tell := func(p hierarchy.Progress) { r.emit(Event{Step: s, State: Working, Progress: p}) }
+func (r *run) perform(ctx context.Context, s plan.Step, res *Result) (err error) {
+	emit := func(p hierarchy.Progress) { r.emit(Event{Step: s, State: Working, Progress: p}) }
 	switch {
 	case s.Action == plan.Remove:
 		return r.tools.Remover.Remove(ctx, s)
 	case s.Action == plan.Copy:
-		return r.copied(ctx, s, tell)
+		return r.copy(ctx, s, emit)
 	case s.Kind == plan.Base:
-		return r.tools.Puller.Pull(ctx, s, tell)
+		return r.tools.Puller.Pull(ctx, s, emit)
 	case s.Kind == plan.Image:
-		res.ID, err = r.tools.Builder.Build(ctx, s, tell)
+		res.ID, err = r.tools.Builder.Build(ctx, s, emit)
 		return err
 	default:
-		res.Action, err = r.tools.Boxer.Box(ctx, s, tell)
+		res.Action, err = r.tools.Boxer.Box(ctx, s, emit)
 		return err
 	}
 }
