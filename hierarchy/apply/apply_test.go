@@ -45,12 +45,12 @@ func (w *worker) Pull(ctx context.Context, s plan.Step, _ func(hierarchy.Progres
 }
 
 func (w *worker) Build(ctx context.Context, s plan.Step, emit func(hierarchy.Progress)) (string, error) {
-	emit(hierarchy.Progress{Title: "RUN " + s.Wanted.Name})
-	return "sha256:" + s.Wanted.Name, w.work(ctx, "build "+s.Wanted.Name)
+	emit(hierarchy.Progress{Title: "RUN " + s.Image.Name})
+	return "sha256:" + s.Image.Name, w.work(ctx, "build "+s.Image.Name)
 }
 
 func (w *worker) Box(ctx context.Context, s plan.Step, _ func(hierarchy.Progress)) (plan.Action, error) {
-	return plan.Keep, w.work(ctx, "box "+s.Wanted.Box.Name)
+	return plan.Keep, w.work(ctx, "box "+s.Image.Box.Name)
 }
 
 func (w *worker) Remove(ctx context.Context, s plan.Step) error {
@@ -64,7 +64,7 @@ func (w *worker) tools() apply.Tools {
 func image(name string, parents ...string) plan.Step {
 	s := plan.Step{
 		Target: plan.Target{Kind: plan.Image, Manager: hierarchy.Docker, Name: name},
-		Action: plan.Build, Wanted: hierarchy.Image{Name: name, Manager: hierarchy.Docker},
+		Action: plan.Build, Image: hierarchy.Image{Name: name, Manager: hierarchy.Docker},
 	}
 	for _, p := range parents {
 		s.Needs = append(s.Needs, plan.Target{Kind: plan.Image, Manager: hierarchy.Docker, Name: p})
@@ -77,7 +77,7 @@ func boxOf(name string) plan.Step {
 	s.Needs = []plan.Target{s.Target}
 	s.Target = plan.Target{Kind: plan.Box, Manager: hierarchy.Docker, Name: name}
 	s.Action = plan.Create
-	s.Wanted.Box = &hierarchy.Box{Name: name}
+	s.Image.Box = &hierarchy.Box{Name: name}
 	return s
 }
 

@@ -11,40 +11,40 @@ import (
 
 // CleanOptions configure Clean.
 type CleanOptions struct {
-	Ownership   hierarchy.Ownership // of the run: nothing else is removed
-	Boxless     bool                // also images that no box is made from
+	Ownership   hierarchy.Ownership // only owned objects are removed
+	Boxless     bool                // also remove images without a box
 	Foreign     map[string]bool     // as in Options
-	Generations bool                // also those of boxes that stay, which a rollback would need
+	Generations bool                // also remove the generations of declared boxes
 }
 
-// Clean plans the removal of what ocisi made and the config does not want: boxes
-// and images that are no longer in it or disabled, with their generations.
+// Clean plans the removal of orphans: boxes with their generations and images that ocisi
+// made, and that the config no longer declares or has disabled.
 func Clean(g *hierarchy.Graph, stores Stores, o CleanOptions) Plan {
-	wanted := map[Target]string{}
+	declared := map[Target]string{}
 	for _, im := range g.Images {
 		for _, m := range im.Also {
-			wanted[Target{Image, m, im.Ref()}] = "kept"
+			declared[Target{Image, m, im.Ref()}] = "kept"
 		}
 		t := Target{Image, im.Manager, im.Ref()}
-		wanted[t] = "kept"
+		declared[t] = "kept"
 		if o.Boxless && im.Box == nil {
-			wanted[t] = "boxless"
+			declared[t] = "boxless"
 		}
 		for _, one := range im.Boxes() {
-			wanted[Target{Box, im.Manager, one.Box.Name}] = "kept"
+			declared[Target{Box, im.Manager, one.Box.Name}] = "kept"
 		}
 	}
 	var p Plan
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
-		boxes := cleanBoxes(stores[m], wanted, o)
+		boxes := cleanBoxes(stores[m], declared, o)
 		p.Steps = append(p.Steps, boxes...)
-		p.Steps = append(p.Steps, cleanImages(stores[m], wanted, o, boxes)...)
+		p.Steps = append(p.Steps, cleanImages(stores[m], declared, o, boxes)...)
 		p.Steps = append(p.Steps, cleanUntagged(stores[m], o.Ownership)...)
 	}
 	return p
 }
 
-// cleanUntagged removes the images that runs left which were killed.
+// cleanUntagged removes the untagged images of killed runs.
 func cleanUntagged(store hierarchy.Store, o hierarchy.Ownership) []Step {
 	var steps []Step
 	for _, im := range store.Untagged {
@@ -58,7 +58,7 @@ func cleanUntagged(store hierarchy.Store, o hierarchy.Ownership) []Step {
 	return steps
 }
 
-func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions) []Step {
+func cleanBoxes(store hierarchy.Store, declared map[Target]string, o CleanOptions) []Step {
 	var steps []Step
 	remove := func(b hierarchy.StoredBox, reason string) {
 		steps = append(steps, Step{Target: Target{Box, store.Manager, b.Name}, ID: b.ID, Action: Remove, Reason: reason})
@@ -68,9 +68,9 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions)
 		t := Target{Box, store.Manager, name}
 		switch {
 		case !o.Ownership.OwnsBox(b):
-		case wanted[t] == "" && role == hierarchy.Kept:
+		case declared[t] == "" && role == hierarchy.Kept:
 			remove(b, "generation of a box that is not in the config or disabled")
-		case wanted[t] == "":
+		case declared[t] == "":
 			remove(b, "box is not in the config or disabled")
 		case role == hierarchy.Kept && o.Generations:
 			remove(b, "generation of "+name+", for a rollback")
@@ -79,18 +79,18 @@ func cleanBoxes(store hierarchy.Store, wanted map[Target]string, o CleanOptions)
 	return steps
 }
 
-// unwanted says why the config does not want an image.
-func unwanted(im hierarchy.StoredImage, t Target, wanted map[Target]string) string {
+// orphanReason returns why an image is an orphan.
+func orphanReason(im hierarchy.StoredImage, t Target, declared map[Target]string) string {
 	made, ok := hierarchy.ReadInputs(im.Labels, t.Name)
-	if source := (Target{Image, made.Manager, t.Name}); ok && made.Manager != t.Manager && wanted[source] != "" {
+	if source := (Target{Image, made.Manager, t.Name}); ok && made.Manager != t.Manager && declared[source] != "" {
 		return fmt.Sprintf("a copy; the config has it in %s only (manager: [%[1]s, %s] keeps it)", made.Manager, t.Manager)
 	}
 	return "image is not in the config or disabled"
 }
 
-// cleanImages removes children before their parents: an engine keeps an image
-// that another is built on.
-func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions, boxes []Step) []Step {
+// cleanImages removes children before their parents, because an engine does not remove
+// an image that another is built on.
+func cleanImages(store hierarchy.Store, declared map[Target]string, o CleanOptions, boxes []Step) []Step {
 	var steps []Step
 	children := map[string][]Target{} // by their parent's reference
 	for _, im := range store.Images {
@@ -98,20 +98,19 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions
 		if ref == "" || !o.Ownership.FromConfig(im.Labels) || o.Foreign[im.ID] {
 			continue
 		}
-		// A label is inherited by every image built on this one; the name tells
-		// whose it is.
+		// Images that are built on this one inherit the label, but not the name.
 		if !slices.Contains(im.Refs, store.Manager.StoreRef(ref)) {
 			continue
 		}
 		t := Target{Image, store.Manager, ref}
 		s := Step{Target: t, ID: im.ID, Action: Remove, Bytes: im.Size}
-		switch wanted[t] {
+		switch declared[t] {
 		case "kept":
 			continue
 		case "boxless":
 			s.Reason = "no box is made from it; its layers stay while an image uses them"
 		default:
-			s.Reason = unwanted(im, t, wanted)
+			s.Reason = orphanReason(im, t, declared)
 		}
 		s.Needs = usersOf(im, store, boxes)
 		steps = append(steps, s)
@@ -123,7 +122,7 @@ func cleanImages(store hierarchy.Store, wanted map[Target]string, o CleanOptions
 	return steps
 }
 
-// usersOf returns those of the boxes to remove that run an image.
+// usersOf returns the boxes to remove that run an image.
 func usersOf(im hierarchy.StoredImage, store hierarchy.Store, boxes []Step) []Target {
 	var users []Target
 	for _, b := range boxes {
@@ -134,8 +133,8 @@ func usersOf(im hierarchy.StoredImage, store hierarchy.Store, boxes []Step) []Ta
 	return users
 }
 
-// needChildren makes each step wait for those of its children, but only for steps
-// before it: the labels that name a parent may be inherited from a base.
+// needChildren makes each step need those of its children that precede it. Others are
+// ignored, because the label of the parent may be inherited from a base image.
 func needChildren(steps []Step, children map[string][]Target) {
 	before := map[Target]bool{}
 	for i, s := range steps {

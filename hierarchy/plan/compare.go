@@ -10,8 +10,8 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// changes tells what of an image's inputs differs from those that it was built
-// from.
+// changes returns the differences between the inputs of an image and those that it was
+// built from.
 func (d *decider) changes(im *decision) []string {
 	want, made := im.Inputs, im.made
 	var out []string
@@ -28,8 +28,7 @@ func (d *decider) changes(im *decision) []string {
 	switch {
 	case made.Dev == want.Dev:
 	case d.options.ownership().OtherConfig(im.stored.Labels) != "":
-		// Two configs share the image, and their boxes have names of their own: it
-		// stays as the one that built it wants it.
+		// Two configs share the image. The settings of the one that built it stay.
 	case made.Dev == "":
 		out = append(out, "dev container settings are new")
 	default:
@@ -65,7 +64,7 @@ func changedArgs(made, want map[string]string) []string {
 	return out
 }
 
-// changedFiles names the files that changed, where they are known and few.
+// changedFiles describes the changed files, with their names if there are at most three.
 func changedFiles(made, want map[string]string) string {
 	all := maps.Clone(want)
 	if all == nil {
@@ -74,7 +73,7 @@ func changedFiles(made, want map[string]string) string {
 	maps.Copy(all, made)
 	maps.DeleteFunc(all, func(name, _ string) bool { return made[name] == want[name] })
 	names := slices.Sorted(maps.Keys(all))
-	// An image without a list had no files, or so many that they are not told apart.
+	// Labels have no list if there were no files or too many.
 	listed := len(made) > 0 || len(names) == len(want)
 	switch n := len(names); {
 	case n == 0 || n > 3 || !listed:
@@ -97,10 +96,10 @@ func (d *decider) changedParent(im *decision, ref string) string {
 	}
 	at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: ref}]
 	if ok && d.images[at].foreign {
-		return "" // the parent's own step says so, and this one waits for it
+		return "" // the parent's step is refused, and blocks this one
 	}
 	if ok && d.images[at].present && d.images[at].stored.ID != made.ID {
-		return "parent " + name + " was built anew"
+		return "parent " + name + " was rebuilt"
 	}
 	if ok && !d.images[at].present && want.Fingerprint != made.Fingerprint {
 		d.mark(at, "it or its parents changed since "+im.Name+" was built")
@@ -109,8 +108,8 @@ func (d *decider) changedParent(im *decision, ref string) string {
 	return ""
 }
 
-// changed says in which way the base is another one than an image was built
-// from; "" when it is not.
+// changed describes how the base image differs from the one that an image was built
+// from; "" if it does not.
 func (b *base) changed(made hierarchy.Base) string {
 	switch {
 	case made == (hierarchy.Base{}):
@@ -135,13 +134,13 @@ func change(from, to hierarchy.Base) string {
 	return "changed"
 }
 
-// short returns the beginning of a digest, as people compare them.
+// short returns the first 12 characters of a digest, without the algorithm.
 func short(digest string) string {
 	hex := digest[strings.IndexByte(digest, ':')+1:]
 	return hex[:min(len(hex), 12)]
 }
 
-// age writes a duration in the largest unit that fits.
+// age formats a duration in days, if it is a whole number of them.
 func age(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {

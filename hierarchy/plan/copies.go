@@ -6,40 +6,39 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// Copies plans the copies that the images of a graph are to have (Image.Also), of
-// what the stores have now, whatever the config says of it.
+// Copies plans the copies of the images of a graph (Image.Also) as the stores have them
+// now, even if the config has changed since.
 func Copies(g *hierarchy.Graph, stores Stores, o Options) Plan {
 	return Plan{Steps: newDecider(g, stores, o).copySteps()}
 }
 
-// copySteps returns what is to be done about copies. All from one store to another
-// need what any of them needs: they go in one stream, in which the layers that
-// they share come once.
+// copySteps returns the steps of copies. All copies from one store to another need the
+// union of their needs, because they are one stream that contains shared layers once.
 func (d *decider) copySteps() []Step {
-	type way struct{ from, to hierarchy.Manager }
-	needs := map[way][]Target{}
+	type route struct{ from, to hierarchy.Manager }
+	needs := map[route][]Target{}
 	var steps []Step
 	for i := range d.images {
 		im := &d.images[i]
 		for _, m := range im.Also {
 			s := d.copyStep(im, m)
 			if s.Action == Copy {
-				w := way{im.Manager, m}
-				needs[w] = append(needs[w], Target{Image, im.Manager, im.Ref()})
+				r := route{im.Manager, m}
+				needs[r] = append(needs[r], Target{Image, im.Manager, im.Ref()})
 			}
 			steps = append(steps, s)
 		}
 	}
 	for i, s := range steps {
 		if s.Action == Copy {
-			steps[i].Needs = slices.Clone(needs[way{s.From, s.Manager}])
+			steps[i].Needs = slices.Clone(needs[route{s.From, s.Manager}])
 		}
 	}
 	return steps
 }
 
 func (d *decider) copyStep(im *decision, m hierarchy.Manager) Step {
-	s := Step{Target: Target{Image, m, im.Ref()}, From: im.Manager, Wanted: im.Image}
+	s := Step{Target: Target{Image, m, im.Ref()}, From: im.Manager, Image: im.Image}
 	there, present := d.stores[m].image(m.StoreRef(im.Ref()))
 	s.ID = there.ID
 	s.Action, s.Reason = compareCopy(im, m, there, present)
@@ -54,8 +53,8 @@ func (d *decider) copyStep(im *decision, m hierarchy.Manager) Step {
 	return s
 }
 
-// compareCopy tells whether a store is to get a copy of an image. Labels come
-// with it, so those of a copy say what it is a copy of.
+// compareCopy decides whether an image is copied to a store. Labels are copied with the
+// image, so those of a copy identify its source.
 func compareCopy(im *decision, m hierarchy.Manager, there hierarchy.StoredImage, present bool) (Action, string) {
 	from := string(im.Manager)
 	switch {
@@ -66,7 +65,7 @@ func compareCopy(im *decision, m hierarchy.Manager, there hierarchy.StoredImage,
 	case !present:
 		return Copy, string(m) + " does not have it"
 	case im.build:
-		return Copy, from + " builds it anew"
+		return Copy, from + " rebuilds it"
 	case !im.present:
 		return Keep, "already there"
 	case there.Labels[hierarchy.LabelInputs] == im.stored.Labels[hierarchy.LabelInputs] && sameLayers(there, im.stored):
@@ -77,13 +76,13 @@ func compareCopy(im *decision, m hierarchy.Manager, there hierarchy.StoredImage,
 	return Copy, from + "'s is newer"
 }
 
-// sameLayers reports whether two images have the same layers, as far as anybody
-// asked: with equal inputs they mostly do, but for what their steps fetched.
+// sameLayers reports whether two images have the same layers, or their layers are
+// unknown. Equal inputs usually have equal layers, but a step may download other files.
 func sameLayers(a, b hierarchy.StoredImage) bool {
 	return a.DiffIDs == nil || b.DiffIDs == nil || slices.Equal(a.DiffIDs, b.DiffIDs)
 }
 
-// lacksCopy reports whether a store is to have a copy of an image and has none.
+// lacksCopy reports whether a declared copy of an image does not exist.
 func (d *decider) lacksCopy(im *decision) bool {
 	return slices.ContainsFunc(im.Also, func(m hierarchy.Manager) bool {
 		_, present := d.stores[m].image(m.StoreRef(im.Ref()))

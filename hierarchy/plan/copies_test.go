@@ -41,7 +41,7 @@ copy podman image godx:1 <image tools:1 <image godx:1
 		t.Errorf("got\n%s", got)
 	}
 	for _, s := range p.Steps[len(p.Steps)-2:] {
-		if s.From != hierarchy.Docker || s.Needs[0].Manager != hierarchy.Docker || s.Wanted.Ref() != s.Name {
+		if s.From != hierarchy.Docker || s.Needs[0].Manager != hierarchy.Docker || s.Image.Ref() != s.Name {
 			t.Errorf("%+v", s)
 		}
 	}
@@ -52,7 +52,7 @@ copy podman image godx:1 <image tools:1 <image godx:1
 
 // Every reason of a copy, in the words that people read.
 func TestCopyReasons(t *testing.T) {
-	const dx = "recreate gobox: image godx is rebuilt; kept if its layers come out the same\n"
+	const dx = "recreate gobox: image godx is rebuilt; box kept if its layers do not change\n"
 	copied := func(w *world, ref string) *hierarchy.StoredImage {
 		i := slices.IndexFunc(w.podman.Images, func(im hierarchy.StoredImage) bool { return slices.Contains(im.Refs, "localhost/"+ref) })
 		w.podman.Images[i].Labels = map[string]string{
@@ -68,7 +68,7 @@ func TestCopyReasons(t *testing.T) {
 		{"nothing", func(*world) {}, ""},
 		{"not there", func(w *world) { w.podman.Images = w.podman.Images[:1] }, "copy godx:1: podman does not have it\n"},
 		{"built anew", func(w *world) { w.files["d/Containerfile.godx"] += "RUN more" },
-			"rebuild godx:1: Containerfile changed\n" + dx + "copy godx:1: docker builds it anew\n"},
+			"rebuild godx:1: Containerfile changed\n" + dx + "copy godx:1: docker rebuilds it\n"},
 		{"not there, and built anew", func(w *world) {
 			w.files["d/Containerfile.godx"] += "RUN more"
 			w.podman.Images = w.podman.Images[:1]
@@ -93,7 +93,7 @@ func TestCopyReasons(t *testing.T) {
 			w.untag("docker.io/library/tools:1")
 			w.podman.Images = w.podman.Images[1:]
 		}, "build tools:1: tag is missing\nrebuild go:1: parent tools is rebuilt\nrebuild godx:1: parent go is rebuilt\n" + dx +
-			"rebuild zig:1: parent tools is rebuilt\ncopy tools:1: podman does not have it\ncopy godx:1: docker builds it anew\n"},
+			"rebuild zig:1: parent tools is rebuilt\ncopy tools:1: podman does not have it\ncopy godx:1: docker rebuilds it\n"},
 		{"foreign", func(w *world) { copied(w, "godx:1").Labels[hierarchy.LabelImage] = "go:1" }, ""},
 		{"foreign and another", func(w *world) {
 			copied(w, "godx:1").Labels[hierarchy.LabelInputs], copied(w, "godx:1").Labels[hierarchy.LabelImage] = "{}", "go:1"

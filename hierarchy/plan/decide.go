@@ -8,70 +8,71 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// decider finds out which images are to be built. It begins with what each one
-// tells by itself, and then follows the consequences: what is built from an
-// image that is to be built is built too, and so is a missing parent.
+// decider decides which images to build. It first compares each image with its own
+// inputs, and then propagates: the children of an image that is built are built as
+// well, and so is a missing parent.
 type decider struct {
 	options Options
 	stores  map[hierarchy.Manager]index
-	images  []decision // in the graph's order
+	images  []decision // in the order of the graph
 	byKey   map[hierarchy.Key]int
 	bases   map[Target]*base
-	queue   []int // images whose consequences have not been followed
+	queue   []int // images that are built and not propagated yet
 }
 
-// decision is an image and what is to become of it.
+// decision is the decision on an image.
 type decision struct {
 	hierarchy.Image
 	stored   hierarchy.StoredImage
-	present  bool // under its name
-	foreign  bool // not made by ocisi, or by another config in another way
+	present  bool // in the store, under its name
+	foreign  bool // not built by ocisi, or owned by another config
 	owner    string
 	made     hierarchy.Inputs
-	known    bool // made is
+	known    bool // whether made is valid
 	children []int
-	held     bool // an image that is there has its layers, or is it
+	held     bool // the image or a descendant is present, so its layers are
 	build    bool
 	noCache  bool
 	reasons  []string
-	late     []string          // why, when no parent that is there tells
-	below    map[string]string // by base: how one that only its parents are built from has changed
+	late     []string          // reasons for which no present parent has a step
+	below    map[string]string // changes of base images that only its ancestors use, by reference
 }
 
-// base is an image that is not managed, in one store.
+// base is a base image in one store.
 type base struct {
 	name    string
 	pin     string
 	stored  hierarchy.StoredImage
 	present bool
-	now     hierarchy.Base // of stored
-	last    hierarchy.Base // what images were built from, where the store does not have it
+	now     hierarchy.Base // the stored image
+	last    hierarchy.Base // the image that was used before, if the store no longer has it
 	remote  Remote
 	asked   bool
 	pulled  bool
-	local   bool  // never pulled, so that no registry is asked
-	users   []int // images that are built from it, or whose parents are
+	local   bool  // was never pulled, so it is not looked up
+	users   []int // images that are built from it or from its descendants
 }
 
-// index is a store, looked up by name: a store may hold thousands of images.
+// index indexes a store by name. A store may contain thousands of images.
 type index struct {
-	images map[string]int // by full name, with tag or digest
-	boxes  shelf
-	root   shelf // of root's podman
+	images map[string]int // by full reference with tag or digest
+	boxes  boxIndex
+	root   boxIndex // of root's podman
 	store  hierarchy.Store
 }
 
-// shelf is boxes, looked up by name, and by the box that they were or wait for.
-type shelf struct {
+// boxIndex indexes boxes by name, and boxes that are set aside and generations by the
+// name of their box.
+type boxIndex struct {
 	named   map[string]hierarchy.StoredBox
 	waiting map[string]hierarchy.StoredBox
 	kept    map[string][]hierarchy.StoredBox
 }
 
-// newShelf sorts the boxes of a store. Only those that ocisi made count as former or
-// waiting ones; another user's only wait.
-func newShelf(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) shelf {
-	s := shelf{map[string]hierarchy.StoredBox{}, map[string]hierarchy.StoredBox{}, map[string][]hierarchy.StoredBox{}}
+// newBoxIndex indexes boxes. Only boxes of ocisi count as set aside or as generations,
+// and boxes of other users never as generations.
+func newBoxIndex(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) boxIndex {
+	s := boxIndex{map[string]hierarchy.StoredBox{}, map[string]hierarchy.StoredBox{}, map[string][]hierarchy.StoredBox{}}
 	for _, b := range boxes {
 		s.named[b.Name] = b
 		of, role, _ := b.Role()
@@ -87,7 +88,7 @@ func newShelf(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) shelf {
 }
 
 func newIndex(store hierarchy.Store, owner hierarchy.Ownership) index {
-	x := index{images: map[string]int{}, boxes: newShelf(store.Boxes, owner), root: newShelf(store.RootBoxes, owner), store: store}
+	x := index{images: map[string]int{}, boxes: newBoxIndex(store.Boxes, owner), root: newBoxIndex(store.RootBoxes, owner), store: store}
 	for i, im := range store.Images {
 		for _, ref := range im.Digests {
 			x.images[ref] = i
@@ -118,9 +119,9 @@ func newDecider(g *hierarchy.Graph, stores Stores, o Options) *decider {
 		d.add(i, im)
 	}
 	for _, b := range d.bases {
-		d.recall(b)
+		d.lastKnownBase(b)
 	}
-	for i := len(d.images) - 1; i >= 0; i-- { // children come after their parents
+	for i := len(d.images) - 1; i >= 0; i-- { // children follow their parents
 		im := &d.images[i]
 		im.held = im.present && im.known || slices.ContainsFunc(im.children, func(c int) bool { return d.images[c].held })
 	}
@@ -168,9 +169,9 @@ func (d *decider) addBase(m hierarchy.Manager, need hierarchy.Need) {
 	d.bases[t] = b
 }
 
-// recall finds out what a base was that the store no longer has: the images
-// that were built from it know. The first of them counts, in the graph's order.
-func (d *decider) recall(b *base) {
+// lastKnownBase sets the last version of a base image that the store no longer has,
+// from the labels of the first image in the graph that was built from it.
+func (d *decider) lastKnownBase(b *base) {
 	if b.present {
 		return
 	}
@@ -182,9 +183,9 @@ func (d *decider) recall(b *base) {
 	}
 }
 
-// Known returns what is known of the bases of a graph before a registry is
-// asked: what the stores have, else what images were built from. Bases that are
-// locked are left out, unless locked is set.
+// Known returns the base images of a graph before a registry lookup: those in the
+// stores, or else those that images were built from. Locked base images are left out
+// unless locked is set.
 func Known(g *hierarchy.Graph, stores Stores, locked bool) map[Target]hierarchy.StoredImage {
 	out := map[Target]hierarchy.StoredImage{}
 	for t, b := range newDecider(g, stores, Options{}).bases {
@@ -203,25 +204,25 @@ func Known(g *hierarchy.Graph, stores Stores, locked bool) map[Target]hierarchy.
 
 func (d *decider) decide() {
 	for i := range d.images {
-		d.look(i)
+		d.compare(i)
 	}
 	for len(d.queue) > 0 {
 		i := d.queue[0]
 		d.queue = d.queue[1:]
-		if d.disown(i); d.images[i].build {
-			d.follow(i)
+		if d.yieldToOwner(i); d.images[i].build {
+			d.propagate(i)
 		}
 	}
 }
 
-// ownership decides what a plan with these options may change.
+// ownership returns the rules by which the plan may change objects.
 func (o Options) ownership() hierarchy.Ownership {
 	return hierarchy.Ownership{UID: o.UID, Config: o.Config, Exists: o.Exists, Same: o.Same}
 }
 
-// disown leaves an image that is to be built to the other config that made it:
-// the two would build it in turns. While both want the same, they share it.
-func (d *decider) disown(i int) {
+// yieldToOwner does not build an image that another config owns, because the two
+// would rebuild it in turns. Two configs that declare the same image share it.
+func (d *decider) yieldToOwner(i int) {
 	im := &d.images[i]
 	if im.build && im.present {
 		if im.owner = d.options.ownership().OtherConfig(im.stored.Labels); im.owner != "" {
@@ -230,7 +231,7 @@ func (d *decider) disown(i int) {
 	}
 }
 
-// mark says that an image is to be built, and why.
+// mark marks an image to be built for a reason.
 func (d *decider) mark(i int, reason string) {
 	im := &d.images[i]
 	if im.foreign {
@@ -245,11 +246,11 @@ func (d *decider) mark(i int, reason string) {
 	}
 }
 
-// follow marks what has to be built because an image is.
-func (d *decider) follow(i int) {
+// propagate marks the images that are built because image i is.
+func (d *decider) propagate(i int) {
 	im := &d.images[i]
 	for _, c := range im.children {
-		if d.images[c].present || d.images[c].held { // what is simply not there has its own reason
+		if d.images[c].present || d.images[c].held { // an absent image without descendants has its own reason
 			d.mark(c, "parent "+im.Name+" is rebuilt")
 		}
 	}
@@ -257,31 +258,31 @@ func (d *decider) follow(i int) {
 		if at, ok := d.byKey[hierarchy.Key{Manager: im.Manager, Ref: p.As}]; ok && !d.images[at].present {
 			d.mark(at, d.absent(at))
 			for base, reason := range im.below {
-				d.base(at, base, reason)
+				d.markBase(at, base, reason)
 			}
 		}
 	}
 	for _, need := range im.Bases {
 		if b := d.bases[Target{Base, im.Manager, need.As}]; !b.present && !b.pulled {
 			b.pulled = true
-			d.pulls(b)
+			d.markUsers(b)
 		}
 	}
 }
 
-// pulls marks the images that were built from another base than the one that
-// is about to be pulled.
-func (d *decider) pulls(b *base) {
+// markUsers marks the images that were built from another version of a base image than
+// the one that will be pulled.
+func (d *decider) markUsers(b *base) {
 	for _, i := range b.users {
 		if im := &d.images[i]; im.present && im.made.Bases[b.name].ID != b.last.ID {
-			d.base(i, b.name, change(im.made.Bases[b.name], b.last))
+			d.markBase(i, b.name, change(im.made.Bases[b.name], b.last))
 		}
 	}
 }
 
-// base marks an image because a base has changed. Where it is one of its
-// parents that is built from the base, that parent's reason says so.
-func (d *decider) base(i int, base, change string) {
+// markBase marks an image because a base image has changed. If only its ancestors use
+// the base image, their steps have the reason.
+func (d *decider) markBase(i int, base, change string) {
 	im := &d.images[i]
 	if _, ok := im.Inputs.Bases[base]; !ok {
 		return
@@ -294,19 +295,19 @@ func (d *decider) base(i int, base, change string) {
 	d.mark(i, "")
 }
 
-// look marks an image for reasons of its own.
-func (d *decider) look(i int) {
+// compare marks an image if its own inputs have changed.
+func (d *decider) compare(i int) {
 	im := &d.images[i]
 	switch {
 	case im.foreign:
 		return
 	case !im.present:
-		if d.missed(im) {
+		if d.required(im) {
 			d.mark(i, d.absent(i))
 		}
 		return
 	case !im.known:
-		d.mark(i, "its labels do not say what it was built from")
+		d.mark(i, "its labels do not contain its inputs")
 	default:
 		for _, reason := range d.changes(im) {
 			d.mark(i, reason)
@@ -336,14 +337,14 @@ func (d *decider) uncached(im *decision) string {
 	return ""
 }
 
-// missed reports whether an image has to have its name. Nobody misses that of one
-// whose layers its children have, but a box or a copy that is to be made of it.
-func (d *decider) missed(im *decision) bool {
+// required reports whether an image must exist under its name. One whose layers are
+// those of its children is required only for a box or a copy.
+func (d *decider) required(im *decision) bool {
 	return len(im.children) == 0 || im.Box != nil || d.lacksCopy(im)
 }
 
-// compareOlder marks an image because one that its parents were built from was
-// built anew. That is for them to say, unless their names are gone.
+// compareOlder marks an image because an ancestor was rebuilt. The steps of its parents
+// have that reason, unless the parents are absent.
 func (d *decider) compareOlder(i int) {
 	im := &d.images[i]
 	for _, ref := range slices.Sorted(maps.Keys(im.made.Older)) {
@@ -351,7 +352,7 @@ func (d *decider) compareOlder(i int) {
 		if !ok || !d.images[at].present || d.images[at].foreign || d.images[at].stored.ID == im.made.Older[ref] {
 			continue
 		}
-		im.late = append(im.late, "parent "+d.images[at].Name+" was built anew")
+		im.late = append(im.late, "parent "+d.images[at].Name+" was rebuilt")
 		d.mark(i, "")
 	}
 }
@@ -364,12 +365,12 @@ func (d *decider) compareBases(i int) {
 			continue
 		}
 		if change := b.changed(im.made.Bases[ref]); change != "" {
-			d.base(i, ref, change)
+			d.markBase(i, ref, change)
 		}
 	}
 }
 
-// absent says why an image is missing, as far as that can be told.
+// absent returns the reason to build an image that does not exist.
 func (d *decider) absent(i int) string {
 	im := &d.images[i]
 	boxed := func(x hierarchy.Image) bool {

@@ -52,7 +52,7 @@ func TestRolledBack(t *testing.T) {
 			}
 		}, "keep: rolled back from gobox.ocisi-2, until its image or its spec changes"},
 		{"until its image changes", func(w *world) { w.files["d/Containerfile.godx"] += "RUN yet more\n" },
-			"recreate: image godx is rebuilt; kept if its layers come out the same"},
+			"recreate: image godx is rebuilt; box kept if its layers do not change"},
 		{"until its spec changes", func(w *world) { w.config = strings.Replace(w.config, "/usr/bin/go", "/usr/bin/gofmt", 1) },
 			"recreate: box spec changed: exported_bins; box runs an older image"},
 		{"not without a generation", func(w *world) { w.store.Boxes = w.store.Boxes[1:] }, "recreate: box runs an older image"},
@@ -130,7 +130,7 @@ func TestTrim(t *testing.T) {
 		{"not one that runs", func(w *world) { w.store.Boxes[1].Running = true }, "trim: keep is 1, so these go: gobox.ocisi-2"},
 		{"a box that is gone", func(w *world) { w.store.Boxes = w.store.Boxes[1:] }, "create: box does not exist; a former one is there for a rollback, gobox.ocisi-4"},
 		{"a new box does it, too", func(w *world) { w.files["d/Containerfile.godx"] += "RUN yet more\n" },
-			"recreate: image godx is rebuilt; kept if its layers come out the same"},
+			"recreate: image godx is rebuilt; box kept if its layers do not change"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := replaced(t)

@@ -1,5 +1,5 @@
-// Package plan turns what is wanted and what was observed into steps, each with
-// a reason. It decides; it does nothing.
+// Package plan compares the config with the observed stores of the engines and
+// computes steps, each with a reason. It is pure: it does no I/O.
 package plan
 
 import (
@@ -8,27 +8,27 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// Action is what a step does.
+// Action is the action of a step.
 type Action string
 
 // The actions.
 const (
 	Pull     Action = "pull"     // a base from its registry
-	Build    Action = "build"    // an image that is not there
-	Rebuild  Action = "rebuild"  // an image that is there
-	Copy     Action = "copy"     // an image from another manager's store
-	Create   Action = "create"   // a box that is not there
-	Recreate Action = "recreate" // a box that is there; kept after all when its image comes out the same
-	RollBack Action = "rollback" // a box to a generation of its
-	Export   Action = "export"   // what a box should have on the host and has not
-	Trim     Action = "trim"     // the generations of a box, to as many as the config keeps
+	Build    Action = "build"    // an image that does not exist
+	Rebuild  Action = "rebuild"  // an image that exists
+	Copy     Action = "copy"     // an image from another engine's store
+	Create   Action = "create"   // a box that does not exist
+	Recreate Action = "recreate" // a box that exists; kept if the rebuilt image has the same layers
+	RollBack Action = "rollback" // a box to one of its generations
+	Export   Action = "export"   // missing launchers of a box
+	Trim     Action = "trim"     // removes generations of a box in excess of the configured number
 	Keep     Action = "keep"     // nothing to do
-	Skip     Action = "skip"     // not there, and not needed now
-	Remove   Action = "remove"   // an image's name, or a box
-	Refuse   Action = "refuse"   // somebody else's
+	Skip     Action = "skip"     // does not exist, and is not needed now
+	Remove   Action = "remove"   // an image reference or a box
+	Refuse   Action = "refuse"   // an object that ocisi does not own
 )
 
-// Kind is what a step is about.
+// Kind is the kind of object of a step.
 type Kind string
 
 // The kinds.
@@ -38,107 +38,102 @@ const (
 	Box   Kind = "box"
 )
 
-// Target identifies what a step is about. A plan has one step for each.
+// Target identifies the object of a step. A plan has one step for each target.
 type Target struct {
 	Kind    Kind              `json:"kind"`
 	Manager hierarchy.Manager `json:"manager"`
 	Name    string            `json:"name"` // reference of an image or base, name of a box
 }
 
-// Step is one thing to do.
+// Step is a step of a [Plan].
 type Step struct {
 	Target
-	// ID of the container or the image that has the target's name in the store that
-	// was planned by; "" if there was none. What changes or removes it verifies the ID
-	// just before.
+	// ID of the container or image with the target's name when the plan was made; "" if
+	// there was none. It is verified right before the object is changed or removed.
 	ID       string   `json:"id,omitempty"`
-	Untagged bool     `json:"untagged,omitempty"` // of the removal of an image: it has no name, and the target has the beginning of its ID
+	Untagged bool     `json:"untagged,omitempty"` // of a removal: the image has no reference, and the name is its short ID
 	Action   Action   `json:"action"`
-	Reason   string   `json:"reason"`          // in words a person understands
-	Needs    []Target `json:"needs,omitempty"` // steps that must have been done
-	Bytes    int64    `json:"bytes,omitempty"` // of a removal: what no other image or box stores
-	// Estimated says that Bytes is: the engine does not report the size of a layer, or
-	// does not list the image of a box.
+	Reason   string   `json:"reason"`          // shown to the user
+	Needs    []Target `json:"needs,omitempty"` // targets of the steps that must be done before
+	Bytes    int64    `json:"bytes,omitempty"` // of a removal: bytes that no other image or box uses
+	// Estimated reports that Bytes is estimated, because the engine does not report the
+	// size of a layer or does not list the image of a box.
 	Estimated bool `json:"estimated,omitempty"`
 
-	Digest string `json:"digest,omitempty"` // of a pull: what to fetch, instead of whatever the name stands for by now
-	Pin    string `json:"pin,omitempty"`    // of a pull: the digest that the lock file wants, and that it is built from
-	Newer  bool   `json:"newer,omitempty"`  // of a pull: the store has one of this name, which is not the registry's
+	Digest string `json:"digest,omitempty"` // of a pull: the digest to fetch, in place of the current one of the tag
+	Pin    string `json:"pin,omitempty"`    // of a pull: the digest in the lock file
+	Newer  bool   `json:"newer,omitempty"`  // of a pull: the store has an older image of this name
 
-	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced or removed: processes attached to it; the step is skipped while there are any
-	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: what is in there and not in its image, where that is worth a word
-	Copy     int64            `json:"copy,omitempty"`     // bytes that a new box costs besides its image: a store that cannot share it among users copies it
+	Sessions int              `json:"sessions,omitempty"` // of a box that is replaced or removed: number of attached processes; the step is skipped if there are any
+	Drift    *hierarchy.Drift `json:"drift,omitempty"`    // of a box that is replaced: its drift, if significant
+	Copy     int64            `json:"copy,omitempty"`     // bytes of the id-mapped copy of the image that a new box needs
 
-	// From is the manager whose image this one is a copy of; "" of all but copies.
-	// There is one step for each store that is to have one, whether it is made now
-	// (Copy) or not.
+	// From is the engine that an image is copied from; "" for other steps. There is one
+	// step for each configured copy, with the action Copy only if it is made now.
 	From hierarchy.Manager `json:"from,omitempty"`
 
-	Adds    int64 `json:"adds,omitempty"`    // bytes that a build or a copy is expected to add to the store, by what is there
-	Fetches int64 `json:"fetches,omitempty"` // bytes that a pull has to fetch at most, packed as they are; 0 when no registry was asked
+	Adds    int64 `json:"adds,omitempty"`    // estimated bytes that a build or a copy adds to the store
+	Fetches int64 `json:"fetches,omitempty"` // maximum bytes that a pull fetches, compressed; 0: unknown
 
-	Generation int  `json:"generation,omitempty"` // of a rollback: which one comes back
-	Root       bool `json:"root,omitempty"`       // of a rollback: in root's podman
+	Generation int  `json:"generation,omitempty"` // of a rollback: the generation that is restored
+	Root       bool `json:"root,omitempty"`       // of a rollback: the box is in root's podman
 
-	Owner   string          `json:"owner,omitempty"`    // of what is refused: the config that made it; "" when ocisi did not
+	Owner   string          `json:"owner,omitempty"`    // of a refused object: path of the config that owns it; "" if none does
 	NoCache bool            `json:"no_cache,omitempty"` // run every step of the Containerfile
-	Fresh   time.Time       `json:"-"`                  // of a build: when all its steps were last run; now, when zero
-	Wanted  hierarchy.Image `json:"-"`                  // the image to build, or to make the box from
+	Fresh   time.Time       `json:"-"`                  // of a build: time of the last build without cache; zero: now
+	Image   hierarchy.Image `json:"-"`                  // the image to build, or the image of the box
 }
 
-// Plan is steps, each after those it needs.
+// Plan is a list of steps, each after those that it needs.
 type Plan struct {
 	Steps []Step `json:"steps"`
-	// Orphans are steps that would remove what ocisi made and the config no longer
-	// wants. They are shown; only a plan that was asked for them has them in Steps.
+	// Orphans are steps that would remove objects that ocisi made and the config no
+	// longer declares. They are shown, but not run unless they are also in Steps.
 	Orphans []Step `json:"orphans,omitempty"`
 }
 
-// Stores are what the engines were seen to hold.
+// Stores are the observed stores by engine.
 type Stores map[hierarchy.Manager]hierarchy.Store
 
-// Options say what a hierarchy is planned by, besides stores.
+// Options configure [New].
 type Options struct {
 	Now     time.Time
-	Refresh bool              // build anew what is older than its MaxAge
-	Force   bool              // build everything anew
-	Remote  map[Target]Remote // what registries say of bases; nil: nobody asked
+	Refresh bool              // rebuild images that are older than their MaxAge
+	Force   bool              // rebuild all images
+	Remote  map[Target]Remote // results of registry lookups of base images; nil: none were made
 
-	// Config is the path of the config, and Exists reports whether another one is
-	// still there: what that one made is left to it. Nil: none is. Same reports
-	// whether two paths are the same config; nil compares the paths.
+	// Config, Exists, Same and UID are those of [hierarchy.Ownership].
 	Config string
 	Exists func(config string) bool
 	Same   func(a, b string) bool
-	UID    int // of the user; boxes of another one are refused
+	UID    int
 
 	TakeBack bool // replace boxes that distrobox migrate has recreated
 
-	// Foreign holds the IDs of images that bear ocisi's labels and that ocisi did not
-	// build: what an image is built FROM, or committed from, passes its labels on.
+	// Foreign contains the IDs of images that have labels of ocisi, but were not built
+	// by it: labels are inherited by FROM and docker commit.
 	Foreign map[string]bool
 }
 
-// Remote is what a registry says of a base.
+// Remote is the result of a registry lookup of a base image.
 type Remote struct {
-	Digest string // that the name stands for
-	Moved  bool   // it is not what the store has
-	Err    error  // why it is unknown
+	Digest string // current digest of the tag
+	Moved  bool   // the store has another one
+	Err    error  // why the lookup failed
 }
 
-// New plans a hierarchy, whose Inputs are set (Graph.Read). An image is built
-// when what it is built from has changed, or is about to; a base is pulled when
-// something is to be built from it, or when its registry has another one; a box
-// is made when its image or its spec has changed; a copy, when the store has none of
-// what the building manager has or will have. What is there under a wanted
-// name and was not made by ocisi is refused, and so is what another config made
-// and would make otherwise.
+// New plans a hierarchy whose Inputs are set by Graph.Read. An image is built if its
+// inputs have changed or will change in this plan. A base image is pulled if an image
+// is built from it, or if its registry has another digest. A box is created or replaced
+// if its image or its spec has changed. An image is copied if the other store does not
+// have the current or the planned image. Objects with a declared name that ocisi did
+// not make are refused, and so are objects of another config that would change.
 //
-// The plan depends on the arguments alone, and the same ones give the same plan.
+// The plan is a function of the arguments.
 func New(g *hierarchy.Graph, stores Stores, o Options) Plan {
 	d := newDecider(g, stores, o)
 	d.decide()
-	p := Plan{Steps: []Step{}} // in JSON a list, however short
+	p := Plan{Steps: []Step{}} // an empty list in JSON, not null
 	seen := map[Target]bool{}
 	for i := range d.images {
 		im := &d.images[i]
@@ -155,15 +150,15 @@ func New(g *hierarchy.Graph, stores Stores, o Options) Plan {
 			needs = append(needs, Target{Image, im.Manager, parent.As})
 		}
 		p.Steps = append(p.Steps, d.imageStep(im, needs))
-		for _, one := range im.Boxes() {
-			p.Steps = append(p.Steps, d.boxStep(im, one))
+		for _, boxed := range im.Boxes() {
+			p.Steps = append(p.Steps, d.boxStep(im, boxed))
 		}
 	}
 	p.Steps = append(p.Steps, d.copySteps()...)
 	return p
 }
 
-// Changes counts the steps that would change something, and those that cannot.
+// Changes counts the steps that change an object or are refused.
 func (p Plan) Changes() int {
 	n := 0
 	for _, s := range p.Steps {
@@ -174,7 +169,7 @@ func (p Plan) Changes() int {
 	return n
 }
 
-// Changes reports whether the action is more than looking on.
+// Changes reports whether the action changes an object or is refused.
 func (a Action) Changes() bool { return a != Keep && a != Skip }
 
 // Count counts the steps of a kind.

@@ -63,8 +63,8 @@ build docker image zig:1 <image tools:1
 // Every reason, in the words that people read.
 func TestReasons(t *testing.T) {
 	const rest = "rebuild go:1: parent tools is rebuilt\nrebuild godx:1: parent go is rebuilt\n" +
-		"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"
-	const below = "rebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"
+		"recreate gobox: image godx is rebuilt; box kept if its layers do not change\nrebuild zig:1: parent tools is rebuilt\n"
+	const below = "rebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\n"
 	label := func(w *world, ref, key, value string) {
 		im, _ := w.store.Image("docker.io/library/" + ref)
 		im.Labels[key] = value
@@ -105,35 +105,35 @@ func TestReasons(t *testing.T) {
 		{"argument new", func(w *world) {
 			label(w, "go:1", hierarchy.LabelInputs, strings.Replace(w.inputs("go:1"), `"V"`, `"W"`, 1))
 		}, plan.Options{}, "rebuild go:1: argument V is new: 0.14; argument W is gone\n" + below},
-		{"labels of an older form", func(w *world) { label(w, "go:1", hierarchy.LabelInputs, "{}") }, plan.Options{}, "rebuild go:1: its labels do not say what it was built from\n" + below},
+		{"labels of an older form", func(w *world) { label(w, "go:1", hierarchy.LabelInputs, "{}") }, plan.Options{}, "rebuild go:1: its labels do not contain its inputs\n" + below},
 		{"labels of the other engine", func(w *world) {
 			label(w, "zig:1", hierarchy.LabelInputs, strings.Replace(w.inputs("zig:1"), "docker", "podman", 1))
 		}, plan.Options{}, "rebuild zig:1: built by podman\n"},
 		{"tag", func(w *world) { w.untag("docker.io/library/zig:1") }, plan.Options{}, "build zig:1: image is not in the store\n"},
-		{"tag of a box's image", func(w *world) { w.untag("docker.io/library/godx:1") }, plan.Options{}, "build godx:1: tag is missing\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		{"tag of a box's image", func(w *world) { w.untag("docker.io/library/godx:1") }, plan.Options{}, "build godx:1: tag is missing\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\n"},
 		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, plan.Options{}, ""},
 		{"parent of one without its tag, built anew", func(w *world) {
 			w.run(w.plan(plan.Options{Force: true}, "zig"), nil)
 			w.untag("docker.io/library/go:1")
-		}, plan.Options{}, "build go:1: tag is missing\nrebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+		}, plan.Options{}, "build go:1: tag is missing\nrebuild godx:1: parent go is rebuilt\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\n"},
 		{"parent of one without its tag, about to be built anew", func(w *world) {
 			w.untag("docker.io/library/go:1")
 			w.files["d/Containerfile.tools"] += "RUN more"
 		}, plan.Options{}, "rebuild tools:1: Containerfile changed\nbuild go:1: it or its parents changed since godx was built; parent tools is rebuilt; tag is missing\n" +
-			"rebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
+			"rebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"tag of a parent that is needed", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.godx"] += "RUN more" }, plan.Options{},
-			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+			"build go:1: tag is missing\nrebuild godx:1: Containerfile changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\n"},
 		{"Containerfile of a parent without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/Containerfile.go"] += "RUN more" }, plan.Options{},
-			"build go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
+			"build go:1: it or its parents changed since godx was built; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\nrecreate gobox: image godx is rebuilt; box kept if its layers do not change\n"},
 		{"files of a parent of one without its tag", func(w *world) { w.untag("docker.io/library/go:1"); w.files["d/build.sh"] += "#" }, plan.Options{},
 			"rebuild tools:1: build.sh changed\nbuild go:1: it or its parents changed since godx was built; parent tools is rebuilt; tag is missing\nrebuild godx:1: parent go has changed; parent go is rebuilt\n" +
-				"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: parent tools is rebuilt\n"},
+				"recreate gobox: image godx is rebuilt; box kept if its layers do not change\nrebuild zig:1: parent tools is rebuilt\n"},
 		{"labels of an older form on a child of one without its tag", func(w *world) {
 			w.untag("docker.io/library/go:1")
 			label(w, "godx:1", hierarchy.LabelInputs, "{}")
-		}, plan.Options{}, "build go:1: image is not in the store\nrebuild godx:1: its labels do not say what it was built from; parent go is rebuilt\n" +
-			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\n"},
-		{"parent built by somebody else", func(w *world) { w.store.Images[2].ID = "sha256:new" }, plan.Options{}, strings.Replace(below, "is rebuilt\n", "was built anew\n", 1)},
+		}, plan.Options{}, "build go:1: image is not in the store\nrebuild godx:1: its labels do not contain its inputs; parent go is rebuilt\n" +
+			"recreate gobox: image godx is rebuilt; box kept if its layers do not change\n"},
+		{"parent built by somebody else", func(w *world) { w.store.Images[2].ID = "sha256:new" }, plan.Options{}, strings.Replace(below, "is rebuilt\n", "was rebuilt\n", 1)},
 		{"base, not asked for", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{}, ""},
 		{"base", func(w *world) { w.registry["ghcr.io/x/base:1"] = sum("new") }, plan.Options{Refresh: true},
 			"pull ghcr.io/x/base:1: moved: 5e1a7b63c0e6 → 8ef26db7bc7e\nrebuild tools:1: base ghcr.io/x/base:1 moved: 5e1a7b63c0e6 → 8ef26db7bc7e\n" + rest},
@@ -171,7 +171,7 @@ func TestReasons(t *testing.T) {
 		{"override", func(w *world) { w.head = "bases: {\"ghcr.io/x/base:1\": localhost/my:2}\n" }, plan.Options{},
 			"pull localhost/my:2: base is not in the store\nrebuild tools:1: base localhost/my:2 is new\n" + rest},
 		{"force", func(*world) {}, plan.Options{Force: true}, "rebuild tools:1: forced\nrebuild go:1: forced; parent tools is rebuilt\nrebuild godx:1: forced; parent go is rebuilt\n" +
-			"recreate gobox: image godx is rebuilt; kept if its layers come out the same\nrebuild zig:1: forced; parent tools is rebuilt\n"},
+			"recreate gobox: image godx is rebuilt; box kept if its layers do not change\nrebuild zig:1: forced; parent tools is rebuilt\n"},
 		{"foreign image", func(w *world) { label(w, "zig:1", hierarchy.LabelImage, "tools:1") }, plan.Options{}, "refuse zig:1: name taken by an image that ocisi did not build\n"},
 		{"foreign image of a box", func(w *world) {
 			w.store.Images[3].ID, w.store.Images[3].Content = "sha256:other", "other"
@@ -189,7 +189,7 @@ func TestReasons(t *testing.T) {
 		{"box", func(w *world) { w.store.Boxes = nil }, plan.Options{}, "create gobox: box does not exist\n"},
 		{"box spec", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {hostname: go, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: hostname\n"},
 		{"box of root, which docker has with all others", func(w *world) { w.config = strings.Replace(w.config, "box: {", "box: {root: true, ", 1) }, plan.Options{}, "recreate gobox: box spec changed: root\n"},
-		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not say what it is\n"},
+		{"box of an older ocisi", func(w *world) { w.store.Boxes[0].Labels[hierarchy.LabelSpec] = "0123456789abcdef" }, plan.Options{}, "recreate gobox: its labels do not contain its spec\n"},
 		{"box of an older image", func(w *world) { w.runs("sha256:old", "old") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone", func(w *world) { w.runs("sha256:old", "") }, plan.Options{}, "recreate gobox: box runs an older image\n"},
 		{"box of an image that is gone, and nobody asked about this one", func(w *world) {
@@ -320,7 +320,7 @@ func TestKept(t *testing.T) {
 		{"locked", func(w *world) { w.pins[target.Name] = sum("base") }, nil, "keep ghcr.io/x/base:1: locked to " + short(sum("base"))},
 		{"locked, moved", func(w *world) { w.pins[target.Name] = sum("base") }, map[plan.Target]plan.Remote{target: {Digest: sum("new"), Moved: true}},
 			"keep ghcr.io/x/base:1: locked to " + short(sum("base")) + "; its registry has " + short(sum("new"))},
-		{"base removed", func(w *world) { w.store.Images = w.store.Images[1:] }, nil, "skip ghcr.io/x/base:1: base is not in the store, and nothing is to be built from it"},
+		{"base removed", func(w *world) { w.store.Images = w.store.Images[1:] }, nil, "skip ghcr.io/x/base:1: base is not pulled, and not needed now"},
 		{"tag of a parent", func(w *world) { w.untag("docker.io/library/go:1") }, nil, "skip go:1: tag is missing, and not missed: godx has its layers"},
 		{"tag of a parent's parent", func(w *world) { w.untag("docker.io/library/tools:1"); w.untag("docker.io/library/go:1") }, nil,
 			"skip tools:1: tag is missing, and not missed: godx has its layers"},

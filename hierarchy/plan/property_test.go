@@ -156,7 +156,7 @@ func TestPlanIsDetermined(t *testing.T) {
 			r.Shuffle(len(w.store.Boxes), func(i, j int) { w.store.Boxes[i], w.store.Boxes[j] = w.store.Boxes[j], w.store.Boxes[i] })
 			got := w.plan(o)
 			for i := range got.Steps {
-				got.Steps[i].Wanted, want.Steps[i].Wanted = hierarchy.Image{}, hierarchy.Image{}
+				got.Steps[i].Image, want.Steps[i].Image = hierarchy.Image{}, hierarchy.Image{}
 			}
 			if !reflect.DeepEqual(got, want) {
 				t.Fatalf("got\n%s\nwant\n%s", reasons(got), reasons(want))
@@ -190,7 +190,7 @@ func TestMaxAge(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	w.settled(plan.Options{}, "two days, without a refresh")
 	p := w.plan(plan.Options{Refresh: true})
-	want := "rebuild old:1: older than 2 days\nrebuild leaf:1: parent old is rebuilt\nrecreate leaf: image leaf is rebuilt; kept if its layers come out the same\n"
+	want := "rebuild old:1: older than 2 days\nrebuild leaf:1: parent old is rebuilt\nrecreate leaf: image leaf is rebuilt; box kept if its layers do not change\n"
 	if got := reasons(p); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

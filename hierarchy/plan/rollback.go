@@ -9,10 +9,10 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// NoGenerationError says that there is nothing to roll a box back to.
+// NoGenerationError reports that a box does not have the requested generation.
 type NoGenerationError struct {
 	Box string
-	To  int // the generation that was asked for; 0 is the latest
+	To  int // the requested generation; 0: the latest
 }
 
 func (e *NoGenerationError) Error() string {
@@ -22,11 +22,10 @@ func (e *NoGenerationError) Error() string {
 	return "nothing of box " + e.Box + " is kept to go back to"
 }
 
-// Rollback plans to bring former boxes back: of the boxes of these names, the
-// latest generation or, when to is not 0, that one; without names, of all boxes
-// that were made from the run's config and have generations. It returns a
-// *NoGenerationError for a name that has none. A box that the run may not change
-// is refused.
+// Rollback plans to restore a generation of each named box: the generation to, or the
+// latest if to is 0. Without names it plans all boxes of the run's config that have
+// generations. If a named box has none, the error is a [*NoGenerationError]. A box that
+// the run may not change is refused.
 func Rollback(stores Stores, owner hierarchy.Ownership, names []string, to int) (Plan, error) {
 	p := Plan{Steps: []Step{}}
 	for _, m := range slices.Sorted(maps.Keys(stores)) {
@@ -54,7 +53,7 @@ func Rollback(stores Stores, owner hierarchy.Ownership, names []string, to int) 
 	return p, nil
 }
 
-// kept returns the names of a config's boxes that have generations, sorted.
+// kept returns the sorted names of the boxes of a config that have generations.
 func kept(boxes []hierarchy.StoredBox, owner hierarchy.Ownership) []string {
 	names := map[string]bool{}
 	for _, b := range boxes {
@@ -83,7 +82,7 @@ func rollback(t Target, boxes []hierarchy.StoredBox, owner hierarchy.Ownership, 
 	return Step{}, false
 }
 
-// named returns the box of a name, or one without an ID.
+// named returns the box of a name, or the zero value.
 func named(boxes []hierarchy.StoredBox, name string) hierarchy.StoredBox {
 	for _, b := range boxes {
 		if b.Name == name {

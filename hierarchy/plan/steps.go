@@ -9,12 +9,12 @@ import (
 	"github.com/klmcwhirter/ocisi/hierarchy"
 )
 
-// step returns what is to be done about a base.
+// step returns the step of a base image.
 func (b *base) step(t Target) Step {
 	s := Step{Target: t}
 	switch {
 	case !b.present && !b.pulled:
-		s.Action, s.Reason = Skip, "base is not in the store, and nothing is to be built from it"
+		s.Action, s.Reason = Skip, "base is not pulled, and not needed now"
 	case !b.present && b.pin != "":
 		s.Action, s.Pin = Pull, b.pin
 		s.Reason = "base is not in the store; locked to " + short(b.pin)
@@ -56,7 +56,7 @@ func (b *base) kept() string {
 }
 
 func (d *decider) imageStep(im *decision, needs []Target) Step {
-	s := Step{Target: Target{Image, im.Manager, im.Ref()}, ID: im.stored.ID, Needs: needs, Wanted: im.Image}
+	s := Step{Target: Target{Image, im.Manager, im.Ref()}, ID: im.stored.ID, Needs: needs, Image: im.Image}
 	switch {
 	case im.owner != "":
 		s.Action, s.Reason, s.Owner = Refuse, "an image of "+im.owner+" holds this name", im.owner
@@ -73,24 +73,24 @@ func (d *decider) imageStep(im *decision, needs []Target) Step {
 			s.Fresh = im.made.Fresh
 		}
 	case !im.present:
-		s.Action, s.Reason = Skip, "tag is missing, and not missed: "+d.holder(im).Name+" has its layers"
+		s.Action, s.Reason = Skip, "tag is missing, and not missed: "+d.presentDescendant(im).Name+" has its layers"
 	default:
 		s.Action, s.Reason = Keep, "nothing changed"
 	}
 	return s
 }
 
-// holder returns an image that is there and built from one that is not. There is
-// one: what nothing is built from is built itself.
-func (d *decider) holder(im *decision) *decision {
+// presentDescendant returns a descendant of an absent image that is present. There is
+// one, because an absent image without children is built.
+func (d *decider) presentDescendant(im *decision) *decision {
 	for !im.present {
 		im = &d.images[im.children[0]]
 	}
 	return im
 }
 
-// why returns the reasons of a build. That a base of its parents has changed
-// is theirs to say, where they are built too.
+// why returns the reasons of a build. A changed base image of its parents is a reason
+// only if the parents are not built as well.
 func (im *decision) why() []string {
 	if len(im.reasons) > 0 {
 		return im.reasons
@@ -102,23 +102,22 @@ func (im *decision) why() []string {
 	return append(out, im.late...)
 }
 
-// Taken is the reason of an image that is refused because another one has its name.
+// Taken is the reason of a refused image whose name belongs to another image.
 const Taken = "name taken by an image that ocisi did not build"
 
-// NoBox is the reason of a box that is refused because an ordinary container has
-// its name.
+// NoBox is the reason of a refused box whose name belongs to an ordinary container.
 const NoBox = "a container of this name is no box"
 
-// boxStep returns what is to be done about one box of an image.
-func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
-	name := one.Box.Name
+// boxStep returns the step of a box of an image.
+func (d *decider) boxStep(im *decision, boxed hierarchy.Image) Step {
+	name := boxed.Box.Name
 	s := Step{
 		Target: Target{Box, im.Manager, name},
 		Needs:  []Target{{Image, im.Manager, im.Ref()}},
-		Wanted: one,
+		Image:  boxed,
 	}
 	x := d.stores[im.Manager]
-	boxes, root := x.boxes, one.Box.Root && im.Manager == hierarchy.Podman
+	boxes, root := x.boxes, boxed.Box.Root && im.Manager == hierarchy.Podman
 	if root {
 		boxes = x.root
 	}
@@ -127,25 +126,25 @@ func (d *decider) boxStep(im *decision, one hierarchy.Image) Step {
 		return s
 	}
 	s.ID = boxes.named[name].ID
-	s.Action, s.Reason, s.Owner = d.decideBox(im, one.Box, x, boxes)
-	former := hierarchy.Generations(boxes.kept[name], name)
-	if s.Action == Create && len(former) > 0 {
-		s.Reason += "; a former one is there for a rollback, " + former[0].Name
+	s.Action, s.Reason, s.Owner = d.decideBox(im, boxed.Box, x, boxes)
+	generations := hierarchy.Generations(boxes.kept[name], name)
+	if s.Action == Create && len(generations) > 0 {
+		s.Reason += "; a former one is there for a rollback, " + generations[0].Name
 	}
-	if more := surplus(d.owned(former), one.Keep); s.Action == Keep && len(more) > 0 {
-		s.Action, s.Reason = Trim, fmt.Sprintf("keep is %d, so these go: %s", one.Keep, strings.Join(more, ", "))
+	if excess := surplus(d.owned(generations), boxed.Keep); s.Action == Keep && len(excess) > 0 {
+		s.Action, s.Reason = Trim, fmt.Sprintf("keep is %d, so these go: %s", boxed.Keep, strings.Join(excess, ", "))
 	}
-	if held := drifted(d.owned(former), one.Keep); s.Action == Keep && len(held) > 0 {
+	if held := drifted(d.owned(generations), boxed.Keep); s.Action == Keep && len(held) > 0 {
 		s.Reason += "; more generations than keep, which hold drift and stay until 'ocisi clean': " + strings.Join(held, ", ")
 	}
 	return s
 }
 
-// drifted returns the names of those generations that are more than the config keeps
-// and stay for what they hold.
-func drifted(former []hierarchy.StoredBox, keep int) []string {
+// drifted returns the names of the generations in excess of keep that are not removed
+// because of their drift.
+func drifted(generations []hierarchy.StoredBox, keep int) []string {
 	var names []string
-	for i, b := range former {
+	for i, b := range generations {
 		if i >= keep && b.Drifted {
 			names = append(names, b.Name)
 		}
@@ -153,27 +152,27 @@ func drifted(former []hierarchy.StoredBox, keep int) []string {
 	return names
 }
 
-// owned returns those of some boxes that the run may change.
+// owned returns the boxes that the run may change.
 func (d *decider) owned(boxes []hierarchy.StoredBox) []hierarchy.StoredBox {
 	return slices.DeleteFunc(slices.Clone(boxes), func(b hierarchy.StoredBox) bool {
 		return d.options.ownership().Box(b) != hierarchy.Owned
 	})
 }
 
-// surplus returns the names of those generations that are more than the config
-// keeps. One that runs is in use, and one that holds drift is removed by clean only,
-// which asks.
-func surplus(former []hierarchy.StoredBox, keep int) []string {
-	var more []string
-	for i, b := range former {
+// surplus returns the names of the generations in excess of keep that can be removed.
+// A running one is in use, and one with drift is only removed by clean, after a
+// confirmation.
+func surplus(generations []hierarchy.StoredBox, keep int) []string {
+	var names []string
+	for i, b := range generations {
 		if i >= keep && !b.Running && !b.Drifted {
-			more = append(more, b.Name)
+			names = append(names, b.Name)
 		}
 	}
-	return more
+	return names
 }
 
-func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes shelf) (action Action, reason, owner string) {
+func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes boxIndex) (action Action, reason, owner string) {
 	name := want.Name
 	old, found := boxes.named[name]
 	if found {
@@ -190,7 +189,7 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 	}
 	switch {
 	case stopped && (action == Keep || action == Create):
-		// The next run puts right what one leaves that was killed.
+		// The run recovers from one that was killed.
 		return Recreate, "an earlier run was stopped: " + left.Name + " is left of it", ""
 	case d.mayBeRolledBack(action, old) && !im.build:
 		if later, ok := rolledBack(im, want, old, hierarchy.Generations(boxes.kept[name], name)); ok {
@@ -200,9 +199,9 @@ func (d *decider) decideBox(im *decision, want *hierarchy.Box, x index, boxes sh
 	return action, reason, ""
 }
 
-// othersBox returns why a box is not changed or created because of another config or
-// user: the box is another config's, or the one that waits is what another run has set
-// aside. The owner is a config.
+// othersBox returns why a box of another config or user is not changed or created: the
+// box belongs to another config, or the box that was set aside to another run. The owner
+// is the path of a config.
 func (d *decider) othersBox(action Action, now, left hierarchy.StoredBox) (reason, owner string) {
 	switch {
 	case action == Recreate && d.options.ownership().OtherConfig(now.Labels) != "":
@@ -214,9 +213,8 @@ func (d *decider) othersBox(action Action, now, left hierarchy.StoredBox) (reaso
 	return "", ""
 }
 
-// mayBeRolledBack reports whether a box that differs from the config may do so since
-// it was rolled back: also one that distrobox migrate has recreated, unless that one is
-// to be taken back.
+// mayBeRolledBack reports whether a box may differ from the config because of a
+// rollback. One that distrobox migrate has recreated may, unless it is taken back.
 func (d *decider) mayBeRolledBack(action Action, old hierarchy.StoredBox) bool {
 	if d.options.ownership().TakeBack(old) == hierarchy.Owned {
 		return !d.options.TakeBack
@@ -224,9 +222,9 @@ func (d *decider) mayBeRolledBack(action Action, old hierarchy.StoredBox) bool {
 	return action == Recreate
 }
 
-// rolledBack returns the generation that a box was rolled back from, when that
-// is what is wanted: it would only come back. A generation is older than the box
-// unless somebody rolled back.
+// rolledBack returns the generation that a box was rolled back from, if it is what the
+// config declares: a replacement would undo the rollback. A generation is newer than its
+// box only after a rollback.
 func rolledBack(im *decision, want *hierarchy.Box, now hierarchy.StoredBox, kept []hierarchy.StoredBox) (string, bool) {
 	if len(kept) == 0 {
 		return "", false
@@ -235,14 +233,14 @@ func rolledBack(im *decision, want *hierarchy.Box, now hierarchy.StoredBox, kept
 	return last.Name, last.Created > now.Created && last.Labels[hierarchy.LabelSpec] == want.Spec() && im.sameContent(last)
 }
 
-// sameContent reports whether a box was made from what the image's name stands
-// for, or from the same content.
+// sameContent reports whether a box runs the current image or one with the same
+// content.
 func (im *decision) sameContent(b hierarchy.StoredBox) bool {
 	return b.ImageID == im.stored.ID || b.Content != "" && b.Content == im.stored.Content
 }
 
-// compareBox compares a box with what the config says. One that ocisi did not make
-// for this user is refused.
+// compareBox compares a box with the config. It refuses one that ocisi did not make for
+// this user.
 func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, o Options) (Action, string) {
 	owner := o.ownership()
 	switch claim := owner.Box(old); {
@@ -255,13 +253,13 @@ func compareBox(im *decision, want *hierarchy.Box, old hierarchy.StoredBox, o Op
 	keys, ok := hierarchy.SpecChanges(old.Labels[hierarchy.LabelSpec], want.Spec())
 	switch {
 	case !ok:
-		reasons = append(reasons, "its labels do not say what it is")
+		reasons = append(reasons, "its labels do not contain its spec")
 	case len(keys) > 0:
 		reasons = append(reasons, "box spec changed: "+strings.Join(keys, ", "))
 	}
 	switch {
 	case im.build:
-		reasons = append(reasons, "image "+im.Name+" is rebuilt; kept if its layers come out the same")
+		reasons = append(reasons, "image "+im.Name+" is rebuilt; box kept if its layers do not change")
 	case im.foreign:
 	case !im.sameContent(old):
 		reasons = append(reasons, "box runs an older image")

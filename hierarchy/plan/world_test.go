@@ -182,7 +182,7 @@ func (w *world) pull(s plan.Step) {
 
 func (w *world) build(s plan.Step) {
 	w.t.Helper()
-	im := s.Wanted
+	im := s.Image
 	content := []string{im.Inputs.File, im.Inputs.Context, fmt.Sprint(im.Args)}
 	for _, p := range im.Parents {
 		parent, ok := w.store.Image(im.Manager.StoreRef(p.As))
@@ -229,21 +229,21 @@ func (w *world) copy(s plan.Step) {
 // box makes a box, and reports whether it had to.
 func (w *world) box(s plan.Step) bool {
 	w.t.Helper()
-	im, ok := w.store.Image(s.Manager.StoreRef(s.Wanted.Ref()))
+	im, ok := w.store.Image(s.Manager.StoreRef(s.Image.Ref()))
 	if !ok {
 		w.t.Fatalf("box %s is made without its image", s.Name)
 	}
 	i := slices.IndexFunc(w.store.Boxes, func(b hierarchy.StoredBox) bool { return b.Name == s.Name })
 	if i >= 0 {
 		old := w.store.Boxes[i]
-		if old.Content == im.Content && old.Labels[hierarchy.LabelSpec] == s.Wanted.Box.Spec() {
+		if old.Content == im.Content && old.Labels[hierarchy.LabelSpec] == s.Image.Box.Spec() {
 			return false
 		}
 		w.store.Boxes = slices.Delete(w.store.Boxes, i, i+1)
 	}
 	w.store.Boxes = append(w.store.Boxes, hierarchy.StoredBox{
 		ID: sum("box", s.Name, im.ID), Name: s.Name, ImageID: im.ID, Content: im.Content,
-		Labels: map[string]string{hierarchy.LabelBox: s.Name, hierarchy.LabelSpec: s.Wanted.Box.Spec(), hierarchy.LabelConfig: "/c/ocisi.yaml", hierarchy.LabelImageID: im.ID},
+		Labels: map[string]string{hierarchy.LabelBox: s.Name, hierarchy.LabelSpec: s.Image.Box.Spec(), hierarchy.LabelConfig: "/c/ocisi.yaml", hierarchy.LabelImageID: im.ID},
 	})
 	return true
 }

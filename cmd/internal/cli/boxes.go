@@ -110,7 +110,7 @@ func (s *session) spec(im hierarchy.Image) box.Spec {
 
 // specFor is what the box of a step is made by.
 func (s *session) specFor(st plan.Step) box.Spec {
-	spec := s.spec(st.Wanted)
+	spec := s.spec(st.Image)
 	spec.ID = st.ID
 	return spec
 }

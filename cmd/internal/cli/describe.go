@@ -47,7 +47,7 @@ func (s *session) describeBox(ctx context.Context, st *plan.Step, b hierarchy.St
 	if st.Action == plan.RollBack {
 		return nil // nothing is lost
 	}
-	d, err := box.Drift(ctx, e, b, st.Wanted.Box.AdditionalPackages)
+	d, err := box.Drift(ctx, e, b, st.Image.Box.AdditionalPackages)
 	if err != nil {
 		return err
 	}
@@ -65,10 +65,10 @@ func (s *session) price(ctx context.Context, stores plan.Stores, steps []plan.St
 	for i := range steps {
 		st := &steps[i]
 		isMade := st.Kind == plan.Box && (st.Action == plan.Create || st.Action == plan.Recreate)
-		if !isMade || st.Manager != hierarchy.Podman || st.Wanted.Box.Root {
+		if !isMade || st.Manager != hierarchy.Podman || st.Image.Box.Root {
 			continue
 		}
-		if !slices.ContainsFunc(made, func(x *plan.Step) bool { return x.Wanted.Ref() == st.Wanted.Ref() }) {
+		if !slices.ContainsFunc(made, func(x *plan.Step) bool { return x.Image.Ref() == st.Image.Ref() }) {
 			made = append(made, st)
 		}
 	}
@@ -80,7 +80,7 @@ func (s *session) price(ctx context.Context, stores plan.Stores, steps []plan.St
 		return err
 	}
 	for _, st := range made {
-		st.Copy = s.copyOf(ctx, stores[hierarchy.Podman], steps, st.Wanted.Ref())
+		st.Copy = s.copyOf(ctx, stores[hierarchy.Podman], steps, st.Image.Ref())
 	}
 	return nil
 }
@@ -111,7 +111,7 @@ func aboutSize(store hierarchy.Store, steps []plan.Step, ref string) int64 {
 	if i < 0 {
 		return 0
 	}
-	switch im := steps[i].Wanted; {
+	switch im := steps[i].Image; {
 	case len(im.Parents) > 0:
 		return aboutSize(store, steps[:i], im.Parents[0].As) // parents come first
 	case len(im.Bases) > 0:

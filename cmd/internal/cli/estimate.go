@@ -19,7 +19,7 @@ func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.S
 		if st.Kind != plan.Image || st.From != "" {
 			continue
 		}
-		g.Images = append(g.Images, st.Wanted)
+		g.Images = append(g.Images, st.Image)
 		if st.Action == plan.Build || st.Action == plan.Rebuild {
 			builds[st.Manager] = append(builds[st.Manager], st)
 		}
@@ -32,7 +32,7 @@ func (s *session) expect(ctx context.Context, stores plan.Stores, steps []plan.S
 		report := layers.Analyze(found.images)
 		for _, st := range of {
 			var direct []string
-			for _, p := range st.Wanted.Parents {
+			for _, p := range st.Image.Parents {
 				direct = append(direct, hierarchy.FamiliarRef(m.StoreRef(p.As)))
 			}
 			st.Adds = addedBefore(found.images, report, hierarchy.FamiliarRef(m.StoreRef(st.Name)), direct)

@@ -214,7 +214,7 @@ func (env Env) buildHint(r apply.Result, config string) string {
 	if r.Step.Kind != plan.Image || r.Step.From != "" {
 		return ""
 	}
-	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Wanted.Containerfile, env.self(config), r.Step.Wanted.Name)
+	return fmt.Sprintf("edit %s, then: %s process %s", r.Step.Image.Containerfile, env.self(config), r.Step.Image.Name)
 }
 
 // summary is one line: what was done, what failed, what was not tried.

@@ -207,7 +207,7 @@ func (s *session) Pull(ctx context.Context, st plan.Step, emit func(hierarchy.Pr
 
 // Build implements apply.Builder.
 func (s *session) Build(ctx context.Context, st plan.Step, emit func(hierarchy.Progress)) (string, error) {
-	im, e := st.Wanted, s.engines[st.Manager]
+	im, e := st.Image, s.engines[st.Manager]
 	if err := im.CheckContext(); err != nil {
 		return "", err
 	}
