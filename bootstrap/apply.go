@@ -11,12 +11,11 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/disk"
 )
 
-// Apply writes what the plan says and returns the changes as they turned out:
-// a file that was edited, deleted or created since the plan was made is left
-// alone. It ends at the first error, and before the next file when ctx does;
-// the changes are then those that were made.
+// Apply writes the files of the plan and returns the changes that it made. It does not
+// change a file that was edited, deleted or created after the plan was made. It stops at
+// the first error, and before the next file when ctx ends.
 //
-// The Record is the one to keep from now on, after an error too.
+// The returned Record replaces the previous one, also after an error.
 func (p Plan) Apply(ctx context.Context, to disk.Disk) ([]Change, Record, error) {
 	record := Record{maps.Clone(p.record.files)}
 	if record.files == nil {
@@ -39,41 +38,41 @@ func (p Plan) Apply(ctx context.Context, to disk.Disk) ([]Change, Record, error)
 	return done, record, nil
 }
 
-// apply returns the change with the action that was taken in the end.
+// apply performs a change and returns it with the action that was performed.
 func (c Change) apply(to disk.Disk) (Change, error) {
 	if c.Action != Create && c.Action != Update {
 		return c, nil
 	}
 	err := to.Write(c.Target, c.shipped, c.mode(), c.unchanged)
 	if errors.Is(err, errChanged) {
-		return c.again()
+		return c.recompare()
 	}
 	return c, err
 }
 
-// errChanged says that a file is no longer what the plan was made from.
-var errChanged = errors.New("changed since it was looked at")
+// errChanged reports that a file has changed since the plan was made.
+var errChanged = errors.New("changed since the plan was made")
 
 func (c Change) unchanged() error {
-	now, err := look(c.Target)
+	now, err := read(c.Target)
 	if err != nil {
 		return err
 	}
-	if now.there != (c.Action == Update) || !bytes.Equal(now.data, c.disk) {
+	if now.exists != (c.Action == Update) || !bytes.Equal(now.data, c.disk) {
 		return errChanged
 	}
 	return nil
 }
 
-// again names what happened to a file between the plan and now.
-func (c Change) again() (Change, error) {
-	now, err := look(c.Target)
+// recompare returns the change for a file that has changed since the plan was made.
+func (c Change) recompare() (Change, error) {
+	now, err := read(c.Target)
 	if err != nil {
 		return c, err
 	}
 	c.disk = now.data
 	switch {
-	case !now.there:
+	case !now.exists:
 		c.Action = Removed
 	case bytes.Equal(now.data, c.shipped):
 		c.Action = Keep
@@ -83,8 +82,8 @@ func (c Change) again() (Change, error) {
 	return c, nil
 }
 
-// mode is what a new file gets, before the umask. Embedded files have lost
-// their executable bit; a first line #! tells who had one.
+// mode returns the mode of a new file, before the umask. Embedded files have no
+// executable bit, so a first line with #! makes a file executable.
 func (c Change) mode() fs.FileMode {
 	if bytes.HasPrefix(c.shipped, []byte("#!")) {
 		return 0o755

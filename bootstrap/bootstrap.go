@@ -1,11 +1,10 @@
-// Package bootstrap writes shipped files into a folder that belongs to its
-// user. It compares three things for every file: what is shipped, what is on
-// disk, and what was last written here. So a file that nobody touched is
-// brought up to date, and one that its user edited or deleted is left alone.
+// Package bootstrap writes shipped files to a directory of the user. For each file it
+// compares three versions: the shipped one, the one on disk, and the one that was last
+// written. It updates an unchanged file, and keeps one that the user has edited or
+// deleted.
 //
-// The record of what was last written is the only state. Losing it loses no
-// file and no edit: a file that differs from what is shipped then counts as
-// edited.
+// The only state is the [Record] of the files that were last written. If it is lost, a
+// file that differs from the shipped one counts as edited.
 package bootstrap
 
 import (
@@ -23,16 +22,16 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
-// Action says what is done with a file.
+// Action is the action on a file.
 type Action string
 
 // The actions. Only Create and Update write.
 const (
-	Create  Action = "create"  // it is not there and never was
-	Keep    Action = "keep"    // it is as shipped
-	Update  Action = "update"  // it is as last written, and another one is shipped
-	Edited  Action = "edited"  // its user changed it: left alone
-	Removed Action = "removed" // its user deleted it: left alone
+	Create  Action = "create"  // it does not exist and was never written
+	Keep    Action = "keep"    // it is equal to the shipped file
+	Update  Action = "update"  // it is as last written, and the shipped file is another one
+	Edited  Action = "edited"  // the user has changed it, so it is kept
+	Removed Action = "removed" // the user has deleted it, so it is not written
 )
 
 // Change is one file of a plan.
@@ -43,27 +42,26 @@ type Change struct {
 
 	key     string // in the record
 	shipped []byte
-	disk    []byte // what the plan was made from; nil when there is no file
+	disk    []byte // content when the plan was made; nil: no file
 }
 
-// Diff returns what would turn the file on disk into the shipped one, as a
-// unified diff. It is empty when they are the same.
+// Diff returns a unified diff from the file on disk to the shipped one. It is empty if
+// they are equal.
 func (c Change) Diff() []byte {
 	return diff.Diff(c.Target, c.disk, c.Target+" (shipped)", c.shipped)
 }
 
-// Plan is what is to be done with every shipped file, in the order of their
-// names.
+// Plan has a change for each shipped file, in the order of their names.
 type Plan struct {
 	Changes []Change
 	record  Record
 }
 
-// Compare plans how to bring the files of shipped into dir, an absolute path.
-// It writes nothing, and neither dir nor its parents need to exist.
+// Compare plans to write the files of shipped to dir, an absolute path. It writes
+// nothing, and dir need not exist.
 //
-// A file that was written here before and is gone counts as removed, unless
-// none of the files is there: then the folder is new, whatever the record says.
+// A file in the record that does not exist counts as removed, unless none of the files
+// exists: then the directory is new, whatever the record contains.
 func Compare(shipped fs.FS, dir string, record Record) (Plan, error) {
 	plan := Plan{record: record}
 	home := resolve(dir)
@@ -80,11 +78,11 @@ func Compare(shipped fs.FS, dir string, record Record) (Plan, error) {
 		if change.shipped, err = fs.ReadFile(shipped, path); err != nil {
 			return fmt.Errorf("reading shipped %s: %w", path, err)
 		}
-		state, err := look(change.Target)
+		state, err := read(change.Target)
 		if err != nil {
 			return err
 		}
-		present = present || state.there
+		present = present || state.exists
 		change.disk = state.data
 		change.Action = decide(change.shipped, state, record.files[change.key])
 		plan.Changes = append(plan.Changes, change)
@@ -101,16 +99,16 @@ func Compare(shipped fs.FS, dir string, record Record) (Plan, error) {
 	return plan, nil
 }
 
-// decide compares the three versions of a file; written is "" when it was
-// never written here.
+// decide compares the three versions of a file. The hash written is "" if the file was
+// never written.
 func decide(shipped []byte, disk state, written string) Action {
 	switch {
-	case !disk.there && written == "":
+	case !disk.exists && written == "":
 		return Create
-	case !disk.there:
+	case !disk.exists:
 		return Removed
 	case disk.dangling:
-		return Edited // its user put the link there
+		return Edited // the user has created the link
 	case bytes.Equal(disk.data, shipped):
 		return Keep
 	case hash(disk.data) == written:
@@ -120,23 +118,23 @@ func decide(shipped []byte, disk state, written string) Action {
 	}
 }
 
-// state is what was found at a path.
+// state is the state of a path.
 type state struct {
-	there    bool
-	dangling bool // a symlink to nowhere
+	exists   bool
+	dangling bool // a symlink to a path that does not exist
 	data     []byte
 }
 
-// look reads a file through symlinks, without which folders shared by a
-// dotfiles manager would not be seen.
-func look(path string) (state, error) {
+// read reads a file and follows symlinks, because dotfiles managers link files and
+// directories.
+func read(path string) (state, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, err = os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return state{}, nil
 		}
-		return state{there: true, dangling: true}, err
+		return state{exists: true, dangling: true}, err
 	}
 	if err != nil {
 		return state{}, err
@@ -145,11 +143,11 @@ func look(path string) (state, error) {
 		return state{}, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
 	}
 	data, err := input.ReadPath(path, input.MaxSize)
-	return state{there: true, data: data}, err
+	return state{exists: true, data: data}, err
 }
 
-// resolve follows the symlinks in a path as far as it exists: /home/me and
-// /var/home/me are one folder, and must have one entry in the record.
+// resolve resolves the symlinks in the existing part of a path: /home/me and
+// /var/home/me are the same directory, and must have the same key in the record.
 func resolve(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target

@@ -10,23 +10,22 @@ import (
 	"github.com/klmcwhirter/ocisi/internal/input"
 )
 
-// Record remembers what was last written: SHA-256 sums by absolute path. The
-// zero Record is empty.
+// Record contains the SHA-256 sums of the files that were last written, by absolute
+// path. The zero Record is empty.
 type Record struct{ files map[string]string }
 
-// recordFile is how a Record is stored.
+// recordFile is the JSON form of a Record.
 type recordFile struct {
 	Version int               `json:"version"`
 	Files   map[string]string `json:"files"`
 }
 
-// recordVersion changes when an older ocisi would misread the file.
+// recordVersion is the version of the format. It changes if it becomes incompatible.
 const recordVersion = 1
 
-// ReadRecord reads a record. The Record can be used whatever the error: one
-// that is missing (no error), unreadable or broken is empty, which costs no
-// more than updates of files that count as edited from then on. The error is
-// for a warning.
+// ReadRecord reads a record. The result is valid even after an error: a record that
+// does not exist (no error), is unreadable or invalid is empty. Files that differ from
+// the shipped ones then count as edited. The error is meant for a warning.
 func ReadRecord(path string) (Record, error) {
 	data, err := input.ReadPath(path, input.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -45,8 +44,7 @@ func ReadRecord(path string) (Record, error) {
 	return Record{file.Files}, nil
 }
 
-// Write stores the record, and creates the folder for it. Whoever reads it at
-// the same time sees the old one or the new one.
+// Write writes the record atomically, and creates its directory.
 func (r Record) Write(to disk.Disk, path string) error {
 	data, err := json.MarshalIndent(recordFile{recordVersion, r.files}, "", "  ")
 	if err == nil {

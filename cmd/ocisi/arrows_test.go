@@ -19,7 +19,7 @@ const module = "github.com/klmcwhirter/ocisi"
 // may import none, and a package that is not listed must not exist.
 var mayImport = map[string]string{
 	"cmd/ocisi":                   "cmd/internal/cli",
-	"cmd/internal/cli":            "bootstrap bootstrap/block bootstrap/doctor bootstrap/host bootstrap/ownedfile bootstrap/timer cmd/internal/page cmd/internal/ui embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/predecessor hierarchy/registry internal/disk internal/input internal/process justfiles packaging/systemd",
+	"cmd/internal/cli":            "bootstrap bootstrap/block bootstrap/doctor bootstrap/host bootstrap/ownedfile bootstrap/timer cmd/internal/page cmd/internal/ui embed/defaults hierarchy hierarchy/apply hierarchy/box hierarchy/devcontainer hierarchy/engine hierarchy/launcher hierarchy/layers hierarchy/plan hierarchy/ocisictl hierarchy/registry internal/disk internal/input internal/process justfiles packaging/systemd",
 	"cmd/gendocs":                 "cmd/internal/cli",
 	"cmd/internal/page":           "hierarchy/layers",
 	"cmd/internal/ui":             "",
@@ -40,7 +40,7 @@ var mayImport = map[string]string{
 	"hierarchy/engine/enginetest": "",
 	"hierarchy/box":               "hierarchy hierarchy/launcher hierarchy/layers internal/disk internal/input internal/process",
 	"hierarchy/launcher":          "hierarchy internal/disk internal/input",
-	"hierarchy/predecessor":       "hierarchy hierarchy/box",
+	"hierarchy/ocisictl":          "hierarchy hierarchy/box",
 	"hierarchy/registry":          "internal/input internal/process",
 	"internal/disk":               "",
 	"internal/faultseed":          "internal/process",

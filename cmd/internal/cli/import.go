@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
-	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+	"github.com/klmcwhirter/ocisi/hierarchy/ocisictl"
 )
 
 type importOptions struct {
@@ -58,7 +58,7 @@ func (o *importOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := predecessor.Convert(list, ini, options)
+	r, err := ocisictl.Convert(list, ini, options)
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,8 @@ func (o *importOptions) run(cmd *cobra.Command, args []string) error {
 }
 
 // read reads the old files.
-func (o *importOptions) read(cmd *cobra.Command, args []string) (list predecessor.File, ini *predecessor.File, err error) {
-	file := func(path string) (predecessor.File, error) {
+func (o *importOptions) read(cmd *cobra.Command, args []string) (list ocisictl.File, ini *ocisictl.File, err error) {
+	file := func(path string) (ocisictl.File, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(o.env.Dir, path)
 		}
@@ -90,7 +90,7 @@ func (o *importOptions) read(cmd *cobra.Command, args []string) (list predecesso
 		if errors.Is(err, fs.ErrNotExist) {
 			err = &usageError{cmd: cmd, err: fmt.Errorf("%s does not exist", path)}
 		}
-		return predecessor.File{Path: path, Data: data}, err
+		return ocisictl.File{Path: path, Data: data}, err
 	}
 	if list, err = file(args[0]); err != nil {
 		return list, nil, err
@@ -106,9 +106,9 @@ func (o *importOptions) read(cmd *cobra.Command, args []string) (list predecesso
 	return list, &boxes, err
 }
 
-func (o *importOptions) options(cmd *cobra.Command) (predecessor.Options, error) {
+func (o *importOptions) options(cmd *cobra.Command) (ocisictl.Options, error) {
 	env := o.env
-	out := predecessor.Options{
+	out := ocisictl.Options{
 		To: filepath.Join(env.ConfigDir, "ocisi.yaml"), Homes: []string{env.Home}, Getenv: env.Getenv, Copy: o.copy,
 	}
 	if home := env.Getenv("HOME"); home != env.Home && home != "" {

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
-	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+	"github.com/klmcwhirter/ocisi/hierarchy/ocisictl"
 )
 
 // schemaFile is what the schema is called beside the default config.
@@ -28,7 +28,7 @@ type imported struct {
 }
 
 // write writes the config last, so that it never leads to what is not there.
-func (o *importOptions) write(ctx context.Context, r *predecessor.Result, options predecessor.Options) error {
+func (o *importOptions) write(ctx context.Context, r *ocisictl.Result, options ocisictl.Options) error {
 	var files []imported
 	for _, f := range r.Folders {
 		more, err := o.folder(f)
@@ -131,7 +131,7 @@ func (o *importOptions) unchanged(f imported) error {
 
 // folder returns the files of a folder of Containerfiles: all of them, since an
 // image may copy any.
-func (o *importOptions) folder(f predecessor.Folder) ([]imported, error) {
+func (o *importOptions) folder(f ocisictl.Folder) ([]imported, error) {
 	var files []imported
 	if f.From == f.To {
 		return nil, nil

@@ -1,4 +1,4 @@
-package predecessor_test
+package ocisictl_test
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
 	"github.com/klmcwhirter/ocisi/hierarchy/box"
-	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+	"github.com/klmcwhirter/ocisi/hierarchy/ocisictl"
 )
 
 // life writes a list and boxes from random bytes, and knows what they mean.
@@ -131,7 +131,7 @@ func FuzzConvert(f *testing.F) {
 		if err != nil {
 			_, config := errors.AsType[*hierarchy.ConfigError](err)
 			_, inBoxes := errors.AsType[*box.INIError](err)
-			if !config && !inBoxes && !errors.Is(err, predecessor.ErrMapping) && !strings.HasSuffix(err.Error(), "no images in it") {
+			if !config && !inBoxes && !errors.Is(err, ocisictl.ErrMapping) && !strings.HasSuffix(err.Error(), "no images in it") {
 				t.Errorf("error %v", err)
 			}
 			return
@@ -139,7 +139,7 @@ func FuzzConvert(f *testing.F) {
 		if again, err := hierarchy.ParseConfig("f", r.Text); err != nil || len(again.Entries) != len(r.Config.Entries) {
 			t.Errorf("%s: %v", r.Text, err)
 		}
-		if !slices.IsSortedFunc(r.Notes, func(a, b predecessor.Note) int { return strings.Compare(b.Pos.File, a.Pos.File) }) {
+		if !slices.IsSortedFunc(r.Notes, func(a, b ocisictl.Note) int { return strings.Compare(b.Pos.File, a.Pos.File) }) {
 			t.Errorf("notes of the boxes before those of the list: %q", notes(r))
 		}
 	})

@@ -1,9 +1,9 @@
-// Package predecessor turns the files of ocisictl, which ocisi succeeds, into one
+// Package ocisictl turns the files of ocisictl, which ocisi succeeds, into one
 // config: the list of images (ocisictl.yaml) into its mapping form, comments and
 // all, and each section of distrobox.ini into the box: of its image. It is pure:
 // text in, text out. Whatever the old files do not say, or said to one reader
 // only, is told in a note with its place.
-package predecessor
+package ocisictl
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package predecessor_test
+package ocisictl_test
 
 import (
 	"errors"
@@ -10,26 +10,26 @@ import (
 	"testing"
 
 	"github.com/klmcwhirter/ocisi/hierarchy"
-	"github.com/klmcwhirter/ocisi/hierarchy/predecessor"
+	"github.com/klmcwhirter/ocisi/hierarchy/ocisictl"
 )
 
-func options() predecessor.Options {
-	return predecessor.Options{
+func options() ocisictl.Options {
+	return ocisictl.Options{
 		To: "/var/home/al/.config/ocisi/ocisi.yaml", Homes: []string{"/var/home/al", "/home/al"},
 		Getenv:  func(name string) string { return map[string]string{"USER": "al"}[name] },
 		Manager: hierarchy.Podman, ManagerWhy: "so it was told",
 	}
 }
 
-func convert(list, ini string, o predecessor.Options) (*predecessor.Result, error) {
-	var boxes *predecessor.File
+func convert(list, ini string, o ocisictl.Options) (*ocisictl.Result, error) {
+	var boxes *ocisictl.File
 	if ini != "" {
-		boxes = &predecessor.File{Path: "/src/distrobox.ini", Data: []byte(ini)}
+		boxes = &ocisictl.File{Path: "/src/distrobox.ini", Data: []byte(ini)}
 	}
-	return predecessor.Convert(predecessor.File{Path: "/src/ocisictl.yaml", Data: []byte(list)}, boxes, o)
+	return ocisictl.Convert(ocisictl.File{Path: "/src/ocisictl.yaml", Data: []byte(list)}, boxes, o)
 }
 
-func notes(r *predecessor.Result) []string {
+func notes(r *ocisictl.Result) []string {
 	var out []string
 	for _, n := range r.Notes {
 		out = append(out, strings.TrimPrefix(n.String(), "/src/"))
@@ -150,7 +150,7 @@ func TestFolders(t *testing.T) {
 		"/home/somebody/x/img": {"../../x/img", "img"},
 		"/var/home/al/x/img":   {"../../x/img", "img"},
 	} {
-		for i, o := range []predecessor.Options{options(), options()} {
+		for i, o := range []ocisictl.Options{options(), options()} {
 			o.Copy = i == 1
 			r, err := convert("- {name: a, path: "+path+", enabled: true}\n- {name: b, path: "+path+", enabled: true}\n", "", o)
 			if err != nil {
@@ -226,7 +226,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, err := convert("images: []\n", "", options())
-	if !errors.Is(err, predecessor.ErrMapping) {
+	if !errors.Is(err, ocisictl.ErrMapping) {
 		t.Errorf("error %v", err)
 	}
 }
